@@ -1,0 +1,137 @@
+"""Which array library a call is in, and checks of what came: shared by the functional core.
+
+Every check raises before anything is computed, with what was expected and what came.
+"""
+
+import operator
+from types import ModuleType
+
+import array_api_compat
+import numpy as np
+import torch
+
+Array = np.ndarray | torch.Tensor
+
+
+def namespace(**arrays: Array | None) -> ModuleType:
+    """Return the array-API namespace that all the given arrays share; None is passed over.
+
+    Raises
+    ------
+    TypeError
+        If one is neither a NumPy array nor a torch tensor, or if the two kinds are mixed.
+    """
+    given = {name: array for name, array in arrays.items() if array is not None}
+    for name, array in given.items():
+        if not isinstance(array, np.ndarray | np.generic | torch.Tensor):
+            raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {type(array).__name__}")
+    tensors = [name for name, array in given.items() if isinstance(array, torch.Tensor)]
+    if tensors and len(tensors) < len(given):
+        other = next(name for name in given if name not in tensors)
+        raise TypeError(
+            f"{tensors[0]} is a torch tensor but {other} is a NumPy array; "
+            "convert one of them with torch.from_numpy or tensor.numpy()"
+        )
+    return array_api_compat.array_namespace(*given.values())
+
+
+def require_floating(**arrays: Array) -> None:
+    """Raise TypeError unless every array holds real floating-point numbers."""
+    for name, array in arrays.items():
+        if not _is_real_floating(array):
+            raise TypeError(
+                f"{name} must hold floating-point numbers, got dtype {dtype_name(array)}; "
+                f"convert it first, for example to float32"
+            )
+
+
+def require_integer(**arrays: Array) -> None:
+    """Raise TypeError unless every array holds integers."""
+    for name, array in arrays.items():
+        xp = namespace(**{name: array})
+        if not xp.isdtype(array.dtype, "integral"):
+            raise TypeError(f"{name} must hold integers, got dtype {dtype_name(array)}")
+
+
+def require_mask(mask: Array | None, shape: tuple[int, ...], target: str = "scores") -> None:
+    """Raise unless ``mask`` is boolean and broadcasts to ``shape`` without enlarging it."""
+    if mask is None:
+        return
+    require_boolean(mask=mask)
+    if not broadcasts_to(tuple(mask.shape), shape):
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}, which does not broadcast to {target} of shape {shape}"
+        )
+
+
+def require_boolean(**arrays: Array) -> None:
+    """Raise TypeError unless every array is boolean."""
+    for name, array in arrays.items():
+        if array.dtype not in (np.dtype(bool), torch.bool):
+            raise TypeError(
+                f"{name} must be boolean (True = may be attended to), got dtype {dtype_name(array)}; "
+                "turn 1/0 into True/False with a comparison such as `mask == 1`"
+            )
+
+
+def require_ndim(name: str, array: Array, layout: str) -> None:
+    """Raise ValueError unless ``array`` has at least the named trailing axes of ``layout``."""
+    least = layout.count(",")
+    if array.ndim < least:
+        raise ValueError(f"{name} must have shape {layout}, got {tuple(array.shape)}")
+
+
+def broadcast_batch(**batches: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the common shape of leading dimensions, or raise ValueError that names them all."""
+    try:
+        return np.broadcast_shapes(*batches.values())
+    except ValueError:
+        came = " and ".join(f"{name} has {tuple(batch)}" for name, batch in batches.items())
+        raise ValueError(f"leading dimensions must broadcast: {came}") from None
+
+
+def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Tell whether ``shape`` broadcasts to exactly ``target``."""
+    if len(shape) > len(target):
+        return False
+    return all(have in (1, want) for have, want in zip(shape[::-1], target[::-1], strict=False))
+
+
+def resolve_axis(axis: int, array: Array, name: str = "scores") -> int:
+    """Return ``axis`` counted from the front, or raise TypeError or ValueError."""
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"axis must be an integer, got {type(axis).__name__}") from None
+    if not -array.ndim <= index < array.ndim:
+        raise ValueError(f"axis {index} is out of range for {name} of shape {tuple(array.shape)}")
+    return index % array.ndim
+
+
+def require_positive(name: str, number: float) -> None:
+    """Raise unless ``number`` is a finite real number above zero."""
+    if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {type(number).__name__}")
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{name} must be a positive finite number, got {number}")
+
+
+def accumulation_dtype(xp: ModuleType, *arrays: Array):
+    """Return the dtype to compute in: the arrays' common one, but at least float32."""
+    return xp.result_type(*(array.dtype for array in arrays), xp.float32)
+
+
+def constant(array: Array) -> Array:
+    """Return ``array`` cut off from the gradient; a NumPy array has none and comes back as it is."""
+    return array.detach() if isinstance(array, torch.Tensor) else array
+
+
+def dtype_name(array: Array) -> str:
+    """Return the dtype's short name, the same for both libraries: ``float32``, ``bool``."""
+    return str(array.dtype).removeprefix("torch.")
+
+
+def _is_real_floating(array: Array) -> bool:
+    if isinstance(array, torch.Tensor):
+        return array.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    return array.dtype in (np.float16, np.float32, np.float64)
