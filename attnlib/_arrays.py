@@ -3,7 +3,6 @@
 Every check raises before anything is computed, with what was expected and what came.
 """
 
-import operator
 from types import ModuleType
 
 import array_api_compat
@@ -14,17 +13,19 @@ Array = np.ndarray | torch.Tensor
 
 
 def namespace(**arrays: Array | None) -> ModuleType:
-    """Return the array-API namespace that all the given arrays share; None is passed over.
+    """Return the array-API namespace that all the given arrays share; a mask of None is passed over.
 
     Raises
     ------
     TypeError
-        If one is neither a NumPy array nor a torch tensor, or if the two kinds are mixed.
+        If one is neither a NumPy array nor a torch tensor, if it is a masked array or a matrix, whose rules
+        differ, or if the two kinds are mixed.
     """
-    given = {name: array for name, array in arrays.items() if array is not None}
+    given = {name: array for name, array in arrays.items() if array is not None or name != "mask"}
     for name, array in given.items():
         if not isinstance(array, np.ndarray | np.generic | torch.Tensor):
             raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {type(array).__name__}")
+        _refuse_subclass(name, array)
     tensors = [name for name, array in given.items() if isinstance(array, torch.Tensor)]
     if tensors and len(tensors) < len(given):
         other = next(name for name in given if name not in tensors)
@@ -59,9 +60,7 @@ def require_mask(mask: Array | None, shape: tuple[int, ...], target: str = "scor
         return
     require_boolean(mask=mask)
     if not broadcasts_to(tuple(mask.shape), shape):
-        raise ValueError(
-            f"mask has shape {tuple(mask.shape)}, which does not broadcast to {target} of shape {shape}"
-        )
+        raise ValueError(f"mask has shape {tuple(mask.shape)}, which does not broadcast to {target} of shape {shape}")
 
 
 def require_boolean(**arrays: Array) -> None:
@@ -99,13 +98,21 @@ def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def resolve_axis(axis: int, array: Array, name: str = "scores") -> int:
     """Return ``axis`` counted from the front, or raise TypeError or ValueError."""
-    try:
-        index = operator.index(axis)
-    except TypeError:
-        raise TypeError(f"axis must be an integer, got {type(axis).__name__}") from None
+    if not _is_integer(axis):
+        raise TypeError(f"axis must be an integer, got {type(axis).__name__}")
+    index = int(axis)
     if not -array.ndim <= index < array.ndim:
         raise ValueError(f"axis {index} is out of range for {name} of shape {tuple(array.shape)}")
     return index % array.ndim
+
+
+def require_count(**numbers: int) -> None:
+    """Raise unless every number is an integer that is not negative."""
+    for name, number in numbers.items():
+        if not _is_integer(number):
+            raise TypeError(f"{name} must be an integer, got {type(number).__name__}")
+        if number < 0:
+            raise ValueError(f"{name} must not be negative, got {number}")
 
 
 def require_positive(name: str, number: float) -> None:
@@ -119,6 +126,12 @@ def require_positive(name: str, number: float) -> None:
 def accumulation_dtype(xp: ModuleType, *arrays: Array):
     """Return the dtype to compute in: the arrays' common one, but at least float32."""
     return xp.result_type(*(array.dtype for array in arrays), xp.float32)
+
+
+def in_range(xp: ModuleType, number: float, dtype) -> float:
+    """Return a positive number, moved to the nearest one that ``dtype`` can divide by: neither 0 nor infinite."""
+    limits = xp.finfo(dtype)
+    return float(min(max(number, limits.smallest_normal), limits.max))
 
 
 def constant(array: Array) -> Array:
@@ -135,3 +148,17 @@ def _is_real_floating(array: Array) -> bool:
     if isinstance(array, torch.Tensor):
         return array.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
     return array.dtype in (np.float16, np.float32, np.float64)
+
+
+def _is_integer(number) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
+def _refuse_subclass(name: str, array: Array) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a NumPy masked array, whose own mask says the opposite of ours (True = left out); "
+            "pass array.data, and ~array.mask as the mask"
+        )
+    if isinstance(array, np.matrix):
+        raise TypeError(f"{name} is an np.matrix, whose `*` is a matrix product; pass np.asarray({name})")

@@ -30,7 +30,9 @@ def check_shape(answer: Any, shape: tuple[int, ...], *, name: str = "the answer"
     """
     came = tuple(_as_numpy(answer, name).shape)
     if came != tuple(shape):
-        raise AssertionError(f"{name} has shape {came}, expected {tuple(shape)}.{_shape_hint(came, tuple(shape))}")
+        raise AssertionError(
+            f"{name} has shape {came}, expected {tuple(shape)}.{_shape_hint(came, tuple(shape))}"
+        )
 
 
 def check_dtype(answer: Any, dtype: str, *, name: str = "the answer") -> None:

@@ -6,7 +6,7 @@ import array_api_compat
 import numpy as np
 from jaxtyping import Bool, Int
 
-from attnlib._arrays import Array, namespace, require_boolean, require_integer
+from attnlib._arrays import Array, namespace, require_boolean, require_count, require_integer
 
 
 def padding_mask(
@@ -34,7 +34,7 @@ def padding_mask(
     Raises
     ------
     TypeError
-        If the lengths are not integers.
+        If the lengths or ``max_length`` are not integers.
     ValueError
         If a length is negative or above ``max_length``, or if there is no length to take the width from.
 
@@ -44,20 +44,19 @@ def padding_mask(
     array([[ True,  True,  True],
            [ True, False, False]])
     """
-    if isinstance(lengths, list | tuple):
-        lengths = np.asarray(lengths, dtype=None if lengths else int)
+    if isinstance(lengths, Sequence):
+        lengths = np.asarray(lengths, dtype=None if len(lengths) else int)
     xp = namespace(lengths=lengths)
     require_integer(lengths=lengths)
     size = array_api_compat.size(lengths)
     if max_length is None:
         if size == 0:
             raise ValueError("lengths is empty, so max_length must be given")
-        max_length = int(xp.max(lengths))
-    if size and not (0 <= int(xp.min(lengths)) and int(xp.max(lengths)) <= max_length):
-        raise ValueError(
-            f"lengths must lie between 0 and max_length {max_length}, "
-            f"got {int(xp.min(lengths))} to {int(xp.max(lengths))}"
-        )
+        max_length = max(int(xp.max(lengths)), 0)
+    require_count(max_length=max_length)
+    shortest, longest = (int(xp.min(lengths)), int(xp.max(lengths))) if size else (0, 0)
+    if shortest < 0 or longest > max_length:
+        raise ValueError(f"lengths must lie between 0 and max_length {max_length}, got {shortest} to {longest}")
     positions = xp.arange(max_length, device=array_api_compat.device(lengths))
     return positions < lengths[..., None]
 
@@ -85,8 +84,10 @@ def causal_mask(
 
     Raises
     ------
+    TypeError
+        If a length or the offset is not an integer.
     ValueError
-        If a length or the offset is negative.
+        If one of them is negative.
 
     References
     ----------
@@ -99,11 +100,10 @@ def causal_mask(
            [ True,  True, False],
            [ True,  True,  True]])
     """
+    require_count(query_length=query_length, offset=offset)
     if key_length is None:
         key_length = offset + query_length
-    for name, number in [("query_length", query_length), ("key_length", key_length), ("offset", offset)]:
-        if number < 0:
-            raise ValueError(f"{name} must not be negative, got {number}")
+    require_count(key_length=key_length)
     like = np.empty(0) if like is None else like
     xp, device = namespace(like=like), array_api_compat.device(like)
     queries = xp.arange(offset, offset + query_length, device=device)

@@ -25,6 +25,7 @@ from attnlib._arrays import (
     Array,
     accumulation_dtype,
     constant,
+    in_range,
     namespace,
     require_floating,
     require_mask,
@@ -119,10 +120,14 @@ def log_softmax(
     shifted, valid = _shifted(xp, scores, mask, axis, temperature)
     total = xp.sum(xp.where(valid, xp.exp(shifted), 0.0), axis=axis, keepdims=True)
     log_weights = shifted - xp.log(xp.where(total == 0, 1.0, total))
-    return xp.astype(xp.where(valid, log_weights, -xp.inf), scores.dtype)
+    nothing = xp.where(xp.isnan(total), xp.nan, -xp.inf)
+    with np.errstate(over="ignore"):  # a logarithm beyond float16's range is -inf
+        return xp.astype(xp.where(valid, log_weights, nothing), scores.dtype)
 
 
-def entropy(weights: Float[Array, "..."], *, axis: int = -1, base: float | None = None) -> Float[Array, "..."]:
+def entropy(
+    weights: Float[Array, "..."], *, axis: int = -1, base: float | None = None
+) -> Float[Array, "..."] | np.floating:
     r"""Return how widely each row of weights is spread.
 
     .. math:: H(w) = -\sum_k w_k \log w_k, \qquad 0 \log 0 = 0
@@ -141,7 +146,8 @@ def entropy(weights: Float[Array, "..."], *, axis: int = -1, base: float | None 
     Returns
     -------
     entropy : (...)
-        One number a row, in nats or in the base's unit; the axis is gone.
+        One number a row, in nats or in the base's unit; the axis is gone. A single row of NumPy weights gives a
+        NumPy scalar.
 
     Raises
     ------
@@ -167,7 +173,9 @@ def entropy(weights: Float[Array, "..."], *, axis: int = -1, base: float | None 
     return xp.astype(total / _log_base(base), weights.dtype)
 
 
-def softmax_jacobian(weights: Float[Array, "*batch key"], *, temperature: float = 1.0) -> Float[Array, "*batch key key"]:
+def softmax_jacobian(
+    weights: Float[Array, "*batch key"], *, temperature: float = 1.0
+) -> Float[Array, "*batch key key"]:
     r"""Return how every weight of a row moves with every score of that row.
 
     .. math:: J_{ij} = \frac{\partial w_i}{\partial s_j} = \frac{w_i (\delta_{ij} - w_j)}{T}
@@ -204,8 +212,9 @@ def softmax_jacobian(weights: Float[Array, "*batch key"], *, temperature: float 
     require_positive("temperature", temperature)
     resolve_axis(-1, weights, "weights")
     wide = xp.astype(weights, accumulation_dtype(xp, weights))
-    diagonal = xp.eye(weights.shape[-1], dtype=wide.dtype, device=array_api_compat.device(weights)) * wide[..., None]
-    return xp.astype((diagonal - wide[..., :, None] * wide[..., None, :]) / temperature, weights.dtype)
+    identity = xp.eye(weights.shape[-1], dtype=wide.dtype, device=array_api_compat.device(weights))
+    jacobian = identity * wide[..., None] - wide[..., :, None] * wide[..., None, :]
+    return xp.astype(jacobian / in_range(xp, temperature, wide.dtype), weights.dtype)
 
 
 def softmax_jvp(
@@ -258,7 +267,8 @@ def softmax_jvp(
     dtype = accumulation_dtype(xp, weights, tangent)
     wide, direction = xp.astype(weights, dtype), xp.astype(tangent, dtype)
     mean = xp.sum(wide * direction, axis=axis, keepdims=True)
-    return xp.astype(wide * (direction - mean) / temperature, xp.result_type(weights.dtype, tangent.dtype))
+    product = wide * (direction - mean) / in_range(xp, temperature, dtype)
+    return xp.astype(product, xp.result_type(weights.dtype, tangent.dtype))
 
 
 def _checked(scores: Array, mask: Array | None, axis: int, temperature: float) -> tuple[ModuleType, int]:
@@ -270,30 +280,22 @@ def _checked(scores: Array, mask: Array | None, axis: int, temperature: float) -
     return xp, axis
 
 
-def _shifted(
-    xp: ModuleType, scores: Array, mask: Array | None, axis: int, temperature: float
-) -> tuple[Array, Array]:
+def _shifted(xp: ModuleType, scores: Array, mask: Array | None, axis: int, temperature: float) -> tuple[Array, Array]:
     """Return (score - largest of its row) / temperature, at most 0, and where a weight is due at all.
 
-    The shift comes before the division, so that a small temperature can't overflow; places without a weight
-    hold 0, so that neither they nor their gradients can turn into NaN.
+    The shift comes before the division, so that a small temperature can't overflow. Places without a weight and
+    infinite ones hold 0, cut off from their scores, so that neither they nor their gradients can turn into NaN.
     """
     wide = xp.astype(scores, accumulation_dtype(xp, scores))
-    valid = wide != -xp.inf
-    if mask is not None:
-        valid = valid & mask
+    wide = wide if mask is None else xp.where(mask, wide, -xp.inf)
     if wide.shape[axis] == 0:
-        return wide * 1, valid
-    wide = xp.where(valid, wide, -xp.inf)
-    infinite = wide == xp.inf
-    overwhelmed = xp.any(infinite, axis=axis, keepdims=True) & ~xp.isnan(wide)
-    wide = xp.where(overwhelmed, xp.where(infinite, xp.zeros_like(wide), -xp.inf), wide)
-    valid = valid & (wide != -xp.inf)
+        return wide, wide == 0
     largest = constant(xp.max(wide, axis=axis, keepdims=True))
-    largest = xp.where(largest == -xp.inf, 0.0, largest)
+    valid = (wide != -xp.inf) & ((wide == xp.inf) | (largest != xp.inf))
+    base = xp.where(xp.isinf(largest), 0.0, largest)
+    below = xp.where(valid & (wide != xp.inf), wide, base)
     with np.errstate(over="ignore"):  # a distance beyond the dtype's range is -inf, and exp makes it 0
-        shifted = (xp.where(valid, wide, largest) - largest) / temperature
-    return shifted, valid
+        return (below - base) / in_range(xp, temperature, wide.dtype), valid
 
 
 def _log_base(base: float | None) -> float:
@@ -303,4 +305,3 @@ def _log_base(base: float | None) -> float:
     if base <= 1:
         raise ValueError(f"base must be above 1, got {base}")
     return math.log(base)
-

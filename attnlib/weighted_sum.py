@@ -1,14 +1,19 @@
 """Weighted sums whose weights depend on the query: hard and soft lookup, kernel regression."""
 
+import math
 from collections.abc import Callable
+from types import ModuleType
 
 import array_api_compat
+import numpy as np
 from jaxtyping import Float
 
 from attnlib._arrays import (
     Array,
     accumulation_dtype,
     broadcast_batch,
+    constant,
+    in_range,
     namespace,
     require_floating,
     require_ndim,
@@ -75,14 +80,14 @@ def normalise(similarities: Float[Array, "*similarities"], *, axis: int = -1) ->
     Parameters
     ----------
     similarities : (...)
-        Not negative, in any unit: the unit cancels.
+        Not negative, in any unit: the unit cancels. Negative ones are divided by the sum like the others.
     axis : int
         The axis to sum along.
 
     Returns
     -------
     weights : (...)
-        Same shape and dtype. Where all similarities are 0 there is nothing to go by, and the weights are 0.
+        Same shape and dtype. Where similarities sum to 0 there is nothing to go by, and the weights are 0.
 
     Raises
     ------
@@ -103,7 +108,8 @@ def normalise(similarities: Float[Array, "*similarities"], *, axis: int = -1) ->
     axis = resolve_axis(axis, similarities, "similarities")
     wide = xp.astype(similarities, accumulation_dtype(xp, similarities))
     total = xp.sum(wide, axis=axis, keepdims=True)
-    return xp.astype(wide / xp.where(total == 0, 1.0, total), similarities.dtype)
+    weights = xp.where(total == 0, 0.0, wide) / xp.where(total == 0, 1.0, total)
+    return xp.astype(weights, similarities.dtype)
 
 
 def hard_weights(scores: Float[Array, "*batch query key"]) -> Float[Array, "*batch query key"]:
@@ -111,8 +117,8 @@ def hard_weights(scores: Float[Array, "*batch query key"]) -> Float[Array, "*bat
 
     .. math:: w_{ik} = [\,k = \operatorname{argmax}_j s_{ij}\,]
 
-    Of equal scores the first wins. The step from one key to another has no slope, so no gradient reaches the
-    scores.
+    Of equal scores the first wins, and NaN beats every number. The step from one key to another has no slope,
+    so no gradient reaches the scores.
 
     Parameters
     ----------
@@ -154,7 +160,7 @@ def hard_lookup(
     .. math:: y_i = v_{k^*}, \qquad k^* = \operatorname{argmax}_k s_{ik}
 
     A database look-up: one key answers. Parameters and errors are those of :func:`hard_weights` and
-    :func:`weighted_sum`.
+    :func:`weighted_sum`, and so is what a value of NaN or infinity does.
 
     Examples
     --------
@@ -195,7 +201,9 @@ def gaussian(squared_distance: Float[Array, "*points"]) -> Float[Array, "*points
     >>> gaussian(np.array([0.0, 2 * np.log(2.0)]))
     array([1. , 0.5])
     """
-    return namespace(squared_distance=squared_distance).exp(-squared_distance / 2)
+    xp = namespace(squared_distance=squared_distance)
+    require_floating(squared_distance=squared_distance)
+    return xp.exp(-squared_distance / 2)
 
 
 def boxcar(squared_distance: Float[Array, "*points"]) -> Float[Array, "*points"]:
@@ -208,7 +216,9 @@ def boxcar(squared_distance: Float[Array, "*points"]) -> Float[Array, "*points"]
     array([1., 1., 0.])
     """
     xp = namespace(squared_distance=squared_distance)
-    return xp.astype(squared_distance <= 1, squared_distance.dtype)
+    require_floating(squared_distance=squared_distance)
+    inside = xp.astype(squared_distance <= 1, squared_distance.dtype)
+    return xp.where(xp.isnan(squared_distance), squared_distance, inside)
 
 
 def epanechnikov(squared_distance: Float[Array, "*points"]) -> Float[Array, "*points"]:
@@ -225,7 +235,8 @@ def epanechnikov(squared_distance: Float[Array, "*points"]) -> Float[Array, "*po
     array([1. , 0.5, 0. ])
     """
     xp = namespace(squared_distance=squared_distance)
-    return xp.where(squared_distance < 1, 1 - squared_distance, 0.0)
+    require_floating(squared_distance=squared_distance)
+    return xp.where(squared_distance >= 1, 0.0, 1 - squared_distance)
 
 
 def kernel_weights(
@@ -255,14 +266,15 @@ def kernel_weights(
     -------
     weights : (..., query, key)
         Rows that sum to one. A query with no key inside a boxcar's or an Epanechnikov kernel's reach has a row
-        of zeros; a Gaussian row always sums to one, however far the keys.
+        of zeros; a Gaussian row always sums to one, however far the keys and however small the width.
 
     Raises
     ------
     TypeError
         If query or key is not floating point, or NumPy and torch are mixed.
     ValueError
-        If their widths differ, leading dimensions do not broadcast, or the bandwidth is not positive and finite.
+        If their dimensions differ, leading dimensions do not broadcast, the bandwidth is not positive and finite,
+        or the kernel returns another shape than it was given.
 
     Examples
     --------
@@ -278,13 +290,14 @@ def kernel_weights(
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(f"key has dim {key.shape[-1]} but query has dim {query.shape[-1]}")
     broadcast_batch(query=tuple(query.shape[:-2]), key=tuple(key.shape[:-2]))
-    dtype = accumulation_dtype(xp, query, key)
-    difference = xp.astype(query, dtype)[..., :, None, :] - xp.astype(key, dtype)[..., None, :, :]
-    squared = xp.sum((difference / width) ** 2, axis=-1)
-    if kernel is gaussian and squared.shape[-1]:
-        # A factor per row cancels in the quotient; this one keeps a far query from dividing 0 by 0.
-        squared = squared - xp.min(squared, axis=-1, keepdims=True)
-    return xp.astype(normalise(kernel(squared)), xp.result_type(query.dtype, key.dtype))
+    squared = _squared_distance(xp, query, key, width, from_nearest=kernel is gaussian)
+    similarities = kernel(squared)
+    if tuple(similarities.shape) != tuple(squared.shape):
+        raise ValueError(
+            f"kernel must keep the shape {tuple(squared.shape)} of the squared distances, "
+            f"but returned {tuple(similarities.shape)}"
+        )
+    return xp.astype(normalise(similarities), xp.result_type(query.dtype, key.dtype))
 
 
 def kernel_regression(
@@ -327,3 +340,27 @@ def kernel_regression(
     """
     namespace(query=query, key=key, values=values)
     return weighted_sum(kernel_weights(query, key, kernel=kernel, width=width), values)
+
+
+def _squared_distance(
+    xp: ModuleType, query: Array, key: Array, width: float, *, from_nearest: bool
+) -> Float[Array, "*batch query key"]:
+    """Return the squared distances in widths, kept finite; or how much larger each is than the query's smallest.
+
+    Less the smallest, a Gaussian row changes by a factor, which cancels in the quotient, and a far query can't
+    divide 0 by 0. The distances are then squared as parts of the query's largest, so that no two of them meet at
+    the end of the dtype's range.
+    """
+    dtype = accumulation_dtype(xp, query, key)
+    width = in_range(xp, width, dtype)
+    limit = math.sqrt(xp.finfo(dtype).max / max(query.shape[-1], 1)) / 2
+    with np.errstate(over="ignore"):
+        difference = xp.astype(query, dtype)[..., :, None, :] - xp.astype(key, dtype)[..., None, :, :]
+        if not from_nearest or 0 in difference.shape[-2:]:
+            return xp.sum(xp.clip(difference / width, -limit, limit) ** 2, axis=-1)
+        size = constant(xp.where(xp.isfinite(difference), xp.abs(difference), 0.0))
+        largest = xp.max(size, axis=(-2, -1), keepdims=True)
+        largest = xp.where(largest == 0, 1.0, largest)
+        parts = xp.sum((difference / largest) ** 2, axis=-1)
+        steps = xp.clip(largest[..., 0] / width, 0, limit) ** 2
+        return (parts - constant(xp.min(parts, axis=-1, keepdims=True))) * steps

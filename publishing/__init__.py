@@ -1,0 +1,1 @@
+"""What turns the sources into what people open: notebooks, problem sets, the site."""

@@ -1,0 +1,28 @@
+"""What every test runs under: checked annotations, one thread, no display, repeatable random examples."""
+
+import os
+
+import matplotlib
+import pytest
+import torch
+from hypothesis import settings
+from jaxtyping import config, install_import_hook
+
+import tests.typecheck  # noqa: F401 - the hook below refers to it by name
+
+install_import_hook("attnlib", "tests.typecheck.typecheck")
+matplotlib.use("Agg")
+torch.set_num_threads(1)
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture
+def unchecked():
+    """Turn the checking of annotations off, so that attnlib's own error messages come through."""
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", before)

@@ -1,0 +1,180 @@
+"""The instructor's path by nbgrader's own commands: release, validate, grade, review, return, export."""
+
+import copy
+import csv
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from publishing.settings import ROOT
+
+SCRIPTS = sysconfig.get_path("scripts")
+ASSIGNMENT = "ps1"
+ENDLESS = "    while True:\n        pass\n"
+
+
+class Course:
+    """A course directory of its own, with the repository's masters and configuration."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        shutil.copy2(ROOT / "nbgrader_config.py", root)
+        shutil.copytree(ROOT / "solutions", root / "solutions", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        self.master = nbformat.read(root / "solutions" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
+
+    def nbgrader(self, *arguments: str) -> str:
+        """Run a command as it is typed, from the course's root; return what it said."""
+        environment = os.environ | {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+        outcome = subprocess.run(
+            ["nbgrader", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, timeout=600
+        )
+        said = outcome.stdout + outcome.stderr
+        assert outcome.returncode == 0, said
+        return said
+
+    @property
+    def points(self) -> dict[str, float]:
+        """The points of every graded cell, by the name of what is graded."""
+        graded = [
+            cell.metadata.nbgrader for cell in self.master.cells if cell.metadata.get("nbgrader", {}).get("grade")
+        ]
+        return {grading.grade_id: grading.points for grading in graded}
+
+    @property
+    def functions(self) -> list[str]:
+        """The graded functions, in order."""
+        return [name.removeprefix("test_") for name in self.points if name.startswith("test_")]
+
+    @property
+    def written(self) -> str:
+        """The question that is graded by hand."""
+        (name,) = [name for name in self.points if not name.startswith("test_")]
+        return name
+
+    def solution(self, name: str) -> str:
+        (cell,) = [cell for cell in self.master.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == name]
+        return cell.source
+
+    def submit(self, student: str, answers: dict[str, str]) -> None:
+        """Fill answers into the released notebook and hand it in."""
+        notebook = nbformat.read(self.root / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
+        for cell in notebook.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if name in answers:
+                cell.source = answers[name]
+        target = self.root / "submitted" / student / ASSIGNMENT
+        target.mkdir(parents=True)
+        nbformat.write(copy.deepcopy(notebook), target / f"{ASSIGNMENT}.ipynb")
+
+    def exported_scores(self) -> dict[str, dict[str, str]]:
+        self.nbgrader("export", "--to", "grades.csv")
+        with open(self.root / "grades.csv", newline="") as file:
+            return {row["student_id"]: row for row in csv.DictReader(file)}
+
+    def gradebook(self) -> Gradebook:
+        return Gradebook(f"sqlite:///{self.root / 'gradebook.db'}")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = Course(tmp_path_factory.mktemp("course"))
+    course.nbgrader("generate_assignment", ASSIGNMENT, "--force")
+    return course
+
+
+@pytest.fixture(scope="module")
+def graded(course):
+    """Hand in five submissions, grade them, return the course and the score that each must get."""
+    right = {name: course.solution(name) for name in course.functions}
+    half = course.functions[: len(course.functions) // 2]
+    broken, crashing, endless = course.functions[0], course.functions[1], course.functions[2]
+    course.submit("empty", {})
+    course.submit("half", {name: right[name] for name in half})
+    course.submit("perfect", right | {course.written: "A thorough answer."})
+    course.submit(
+        "crashing",
+        right
+        | {broken: f"def {broken}(:\n    not Python", crashing: f"def {crashing}(*args):\n    raise RuntimeError"},
+    )
+    course.submit("endless", right | {endless: f"def {endless}(*args, **kwargs):\n{ENDLESS}"})
+    everything = sum(course.points[f"test_{name}"] for name in course.functions)
+    expected = {
+        "empty": 0.0,
+        "half": sum(course.points[f"test_{name}"] for name in half),
+        "perfect": everything,
+        "crashing": everything - course.points[f"test_{broken}"] - course.points[f"test_{crashing}"],
+        "endless": everything - course.points[f"test_{endless}"],
+    }
+    course.nbgrader("autograde", ASSIGNMENT, "--ExecutePreprocessor.timeout=20")
+    return course, expected
+
+
+def test_master_passes_its_own_tests(course):
+    said = course.nbgrader("validate", f"solutions/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
+    assert "Success! Your notebook passes all the tests." in said
+
+
+def test_untouched_release_fails_its_visible_tests(course):
+    said = course.nbgrader("validate", f"exercises/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
+    assert f"VALIDATION FAILED ON {len(course.functions)} CELL(S)" in said.upper()
+
+
+def test_points_add_up_to_about_twenty(course):
+    assert 18 <= sum(course.points.values()) <= 25
+    assert len(course.functions) >= 7
+
+
+def test_unsolved_cells_say_what_to_write(course):
+    notebook = nbformat.read(course.root / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
+    cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
+    for name in course.functions:
+        body = cells[name].source.split('"""')[-1]
+        hint, _, stub = body.partition("raise NotImplementedError(")
+        assert stub, f"{name} is not a stub"
+        assert len(hint.split()) >= 4
+        assert "#" in hint, f"{name} does not say what to write"
+    assert "write your answer" in cells[course.written].source
+
+
+def test_every_submission_gets_its_score(graded):
+    course, expected = graded
+    rows = course.exported_scores()
+    assert {student: float(row["score"]) for student, row in rows.items()} == expected
+    assert {float(row["max_score"]) for row in rows.values()} == {sum(course.points.values())}
+
+
+def test_written_question_waits_for_a_reader_and_then_counts(graded):
+    course, expected = graded
+    full = course.points[course.written]
+    with course.gradebook() as gradebook:
+        assert gradebook.find_submission(ASSIGNMENT, "perfect").needs_manual_grade
+        grade = gradebook.find_grade(course.written, ASSIGNMENT, ASSIGNMENT, "perfect")
+        assert grade.needs_manual_grade
+        grade.manual_score = full - 1
+        grade.needs_manual_grade = False
+        gradebook.db.commit()
+        assert not gradebook.find_submission(ASSIGNMENT, "perfect").needs_manual_grade
+    assert float(course.exported_scores()["perfect"]["score"]) == expected["perfect"] + full - 1
+
+
+def test_feedback_shows_points_and_diagnosis(graded):
+    course, _ = graded
+    course.nbgrader("generate_feedback", ASSIGNMENT)
+    for student in ["empty", "half", "perfect", "crashing", "endless"]:
+        page = (course.root / "feedback" / student / ASSIGNMENT / f"{ASSIGNMENT}.html").read_text(encoding="utf-8")
+        assert "Score:" in page
+    assert "NotImplementedError" in (course.root / f"feedback/empty/{ASSIGNMENT}/{ASSIGNMENT}.html").read_text()
+    assert "No reply from kernel" in (course.root / f"feedback/endless/{ASSIGNMENT}/{ASSIGNMENT}.html").read_text()
+
+
+def test_grading_again_changes_nothing(graded):
+    course, _ = graded
+    before = course.exported_scores()
+    course.nbgrader("autograde", ASSIGNMENT)
+    assert course.exported_scores() == before

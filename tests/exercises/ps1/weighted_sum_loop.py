@@ -1,0 +1,173 @@
+"""Answers to ``weighted_sum_loop(weights, values)``."""
+
+import numpy as np
+import torch
+
+from tests.exercises.answers import right, wrong
+
+
+@right("three loops and a list")
+def three_loops(weights, values):
+    sums = []
+    for row in weights:
+        total = [0.0] * values.shape[1]
+        for weight, value in zip(row, values, strict=True):
+            for d, number in enumerate(value):
+                total[d] += weight * number
+        sums.append(total)
+    return np.array(sums)
+
+
+@right("one matrix product")
+def matrix_product(weights, values):
+    return weights @ values
+
+
+@right("einsum")
+def einsum(weights, values):
+    return np.einsum("qk,kd->qd", weights, values)
+
+
+@right("np.apply_along_axis over the rows")
+def along_axis(weights, values):
+    return np.apply_along_axis(lambda row: (row[:, None] * values).sum(axis=0), 1, weights)
+
+
+@right("torch inside, in float32")
+def torch_inside(weights, values):
+    return (torch.tensor(weights).float() @ torch.tensor(values).float()).numpy()
+
+
+@right("rows stacked, column by column, not contiguous")
+def stacked(weights, values):
+    columns = [sum(weights[:, k] * values[k, d] for k in range(len(values))) for d in range(values.shape[1])]
+    return np.stack(columns).T
+
+
+@wrong("sums over the queries", "over the queries")
+def over_queries(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i] += weights[k, i] * values[k]
+    return sums
+
+
+@wrong("replaces instead of adding", "Only the last key")
+def replaces(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i] = weights[i, k] * values[k]
+    return sums
+
+
+@wrong("stops one key too early", "The last key is missing")
+def too_early(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(len(values) - 1):
+            sums[i] += weights[i, k] * values[k]
+    return sums
+
+
+@wrong("counts keys from 1", "The first key is missing")
+def from_one(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(1, len(values)):
+            sums[i] += weights[i, k] * values[k]
+    return sums
+
+
+@wrong("returns inside the loop", "return inside the loop")
+def returns_inside(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i] += weights[i, k] * values[k]
+        return sums
+
+
+@wrong("does not start the sum afresh for each query", "start every query at zero")
+def not_afresh(weights, values):
+    sums, total = [], np.zeros(values.shape[1])
+    for row in weights:
+        for weight, value in zip(row, values, strict=True):
+            total = total + weight * value
+        sums.append(total)
+    return np.array(sums)
+
+
+@wrong("divides by the number of keys", "divided by the number of keys")
+def mean(weights, values):
+    return weights @ values / len(values)
+
+
+@wrong("divides by the sum of the weights", "divided by the sum of the weights")
+def normalised(weights, values):
+    return weights @ values / weights.sum(axis=1, keepdims=True)
+
+
+@wrong("takes the value of the best key", "one key's value a query")
+def hard(weights, values):
+    return values[weights.argmax(axis=1)]
+
+
+@wrong("keeps the sums in whole numbers", "whole numbers")
+def whole_numbers(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]), dtype=int)
+    for i in range(len(weights)):
+        for d in range(values.shape[1]):
+            sums[i, d] = sum(weights[i, k] * values[k, d] for k in range(len(values)))
+    return sums
+
+
+@wrong("keeps the sums in the dtype of the values, which may be whole numbers", "lost their fractions")
+def dtype_of_the_values(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]), dtype=values.dtype)
+    for i in range(len(weights)):
+        for d in range(values.shape[1]):
+            sums[i, d] = sum(weights[i, k] * values[k, d] for k in range(len(values)))
+    return sums
+
+
+@wrong("hard-codes three queries and three keys", None)
+def hard_coded_shape(weights, values):
+    sums = np.zeros((3, 2)) if len(weights) == 3 else np.zeros((1, 2))
+    for i in range(len(sums)):
+        for k in range(3):
+            sums[i] += weights[i, k] * values[k]
+    return sums
+
+
+@wrong("gives the result the shape of the weights", "expected (3, 2)")
+def shape_of_the_weights(weights, values):
+    sums = np.zeros_like(weights)
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i, : values.shape[1]] += weights[i, k] * values[k]
+    return sums
+
+
+@wrong("sums over dim as well", "expected (3, 2)")
+def over_dim_too(weights, values):
+    return np.array([sum(w * v.sum() for w, v in zip(row, values, strict=True)) for row in weights])
+
+
+@wrong("multiplies the values in place", "values was changed")
+def in_place(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            kept = values[k].copy()
+            values[k] *= weights[i, k]
+            sums[i] += values[k]
+            values[k] = kept
+    values[0] *= weights[0, 0]
+    return sums
+
+
+@wrong("computes the sums and returns nothing", "without a return statement")
+def no_return(weights, values):
+    weights @ values

@@ -1,0 +1,112 @@
+"""MyST text in, plain Markdown out: every construct that chapters may use, and errors for all others."""
+
+import pytest
+from pybtex.database import parse_string
+
+from publishing.plain_markdown import Book, Page, UnknownMarkupError
+from publishing.settings import Settings
+
+REFERENCES = """
+@article{one, author = {Bahdanau, Dzmitry}, title = {T}, year = {2015}, journal = {J}}
+@article{two, author = {Jain, Sarthak and Wallace, Byron C.}, title = {T}, year = {2019}, journal = {J}}
+@article{many, author = {van den Oord, Aaron and B, C and D, E}, title = {T}, year = {2016}, journal = {J}}
+"""
+SITE = "https://site.example/book"
+
+
+@pytest.fixture
+def page():
+    settings = Settings("Book", "https://host.example/owner/name", "main", SITE)
+    book = Book(settings, parse_string(REFERENCES, "bibtex"), {"ps1": "problem-sets"}, {"02-sums": "Sums"})
+    return Page("01-first", book, figures={"fig-a": 1, "fig-b": 2})
+
+
+@pytest.mark.parametrize(
+    ("myst", "plain"),
+    [
+        ("See {cite:p}`one`.", f"See ([Bahdanau, 2015]({SITE}/bibliography.html))."),
+        ("{cite:t}`two`", f"[Jain and Wallace (2019)]({SITE}/bibliography.html)"),
+        (
+            "{cite:p}`one,many`",
+            f"([Bahdanau, 2015]({SITE}/bibliography.html); [van den Oord et al., 2016]({SITE}/bibliography.html))",
+        ),
+        ("{doc}`02-sums`", f"[Sums]({SITE}/02-sums.html)"),
+        ("{doc}`the sums <02-sums>`", f"[the sums]({SITE}/02-sums.html)"),
+        ("{ref}`set 1 <ps1>`", f"[set 1]({SITE}/problem-sets.html#ps1)"),
+        ("{term}`soft weights`", f"[soft weights]({SITE}/glossary.html#term-soft-weights)"),
+        ("{numref}`fig-b`", "Figure 2"),
+        ("{glue:text}`gap:.2f` wide", "`gap` wide"),
+        (
+            "{py:func}`attnlib.softmax.softmax`",
+            f"[`attnlib.softmax.softmax`]({SITE}/reference.html#attnlib.softmax.softmax)",
+        ),
+        (
+            "{py:func}`~attnlib.softmax.softmax`",
+            f"[`softmax`]({SITE}/reference.html#attnlib.softmax.softmax)",
+        ),
+        ("[next](02-sums.md#a-loop)", f"[next]({SITE}/02-sums.html#a-loop)"),
+        ("[above](#a-loop)", f"[above]({SITE}/01-first.html#a-loop)"),
+        ("(label)=\n## Title", "## Title"),
+        ("% a comment\ntext", "text"),
+        (":::{note}\nBe careful.\n:::", "> **Note**\n>\n> Be careful."),
+        ("```{tip}\n:class: wide\nTry it.\n```", "> **Tip**\n>\n> Try it."),
+        (":::{seealso}\nThis.\n:::", "> **See also**\n>\n> This."),
+        (
+            "::::{admonition} At a *glance*\n:class: tip\nA {term}`key`.\n::::",
+            f"> **At a *glance***\n>\n> A [key]({SITE}/glossary.html#term-key).",
+        ),
+        (
+            ":::{dropdown} Proof\nIt follows.\n:::",
+            "<details><summary>Proof</summary>\n\nIt follows.\n\n</details>",
+        ),
+        ("```{math}\nx = 1\n```", "$$ x = 1 $$"),
+        ("| a |\n|---|\n| {numref}`fig-a` |", "| a |\n|---|\n| Figure 1 |"),
+        ("- item {numref}`fig-a`\n  - deeper {numref}`fig-b`", "- item Figure 1\n  - deeper Figure 2"),
+        ("# Title with {term}`key`", f"# Title with [key]({SITE}/glossary.html#term-key)"),
+        ("> quoted {numref}`fig-a`", "> quoted Figure 1"),
+        ("{numref}`fig-a` and `code` and {numref}`fig-b`", "Figure 1 and `code` and Figure 2"),
+        ("{numref}`fig-a` {numref}`fig-b`", "Figure 1 Figure 2"),
+        ("{doc}`the\nsums <02-sums>`", f"[the sums]({SITE}/02-sums.html)"),
+    ],
+)
+def test_has_a_plain_form(page, myst, plain):
+    assert page.plain(myst) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plain *text* with `code`, $x_{ik}$ and [a link](https://example.org).",
+        "```python\n{cite:p}`not a role in a code block`\n```",
+        "Write `` {term}`key` `` to refer to a term.",
+        "$$\n\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}\n$$",
+        "| a | b |\n|---|---|\n| 1 | 2 |",
+    ],
+)
+def test_leaves_plain_markdown_alone(page, text):
+    assert page.plain(text) == text
+
+
+def test_numbers_equations_in_order(page):
+    text = "$$ a = b $$ (eq-a)\n\nthen {eq}`eq-b`\n\n$$ c = d $$ (eq-b)"
+    page.number_equations(text)
+    assert page.plain(text) == "$$ a = b \\tag{1} $$\n\nthen (2)\n\n$$ c = d \\tag{2} $$"
+
+
+@pytest.mark.parametrize(
+    ("myst", "message"),
+    [
+        ("```{mermaid}\na\n```", "directive {mermaid}"),
+        (":::{note}\n{kbd}`x`\n:::", "role {kbd}"),
+        ("{cite:p}`nobody`", "no reference 'nobody'"),
+        ("{ref}`nowhere`", "no label 'nowhere'"),
+        ("{doc}`nowhere`", "no page 'nowhere'"),
+        ("{numref}`fig-z`", "no figure of this page 'fig-z'"),
+        ("{eq}`eq-z`", "no equation of this page 'eq-z'"),
+        ("one\n\n+++\n\ntwo", "block break"),
+    ],
+)
+def test_refuses_what_has_no_plain_form(page, myst, message):
+    with pytest.raises(UnknownMarkupError, match=r"^01-first: ") as error:
+        page.plain(myst)
+    assert message in str(error.value)
