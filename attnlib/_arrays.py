@@ -131,7 +131,7 @@ def accumulation_dtype(xp: ModuleType, *arrays: Array):
 def in_range(xp: ModuleType, number: float, dtype) -> float:
     """Return a positive number, moved to the nearest one that ``dtype`` can divide by: neither 0 nor infinite."""
     limits = xp.finfo(dtype)
-    return float(min(max(number, limits.smallest_normal), limits.max))
+    return float(min(max(number, float(limits.smallest_normal)), float(limits.max)))
 
 
 def constant(array: Array) -> Array:

@@ -24,15 +24,13 @@ def check_shape(answer: Any, shape: tuple[int, ...], *, name: str = "the answer"
 
     Examples
     --------
-    >>> check_shape(np.zeros((2, 3)), (3, 2))
+    >>> check_shape(np.zeros((2, 3)), (3, 2), name="W")
     Traceback (most recent call last):
-    AssertionError: the answer has shape (2, 3), expected (3, 2). The axes are in another order: is one matrix transposed?
+    AssertionError: W has shape (2, 3), expected (3, 2). The axes are in another order: is one matrix transposed?
     """
     came = tuple(_as_numpy(answer, name).shape)
     if came != tuple(shape):
-        raise AssertionError(
-            f"{name} has shape {came}, expected {tuple(shape)}.{_shape_hint(came, tuple(shape))}"
-        )
+        raise AssertionError(f"{name} has shape {came}, expected {tuple(shape)}.{_shape_hint(came, tuple(shape))}")
 
 
 def check_dtype(answer: Any, dtype: str, *, name: str = "the answer") -> None:
@@ -42,6 +40,12 @@ def check_dtype(answer: Any, dtype: str, *, name: str = "the answer") -> None:
     ------
     AssertionError
         With both dtypes.
+
+    Examples
+    --------
+    >>> check_dtype(torch.zeros(2), "float16")
+    Traceback (most recent call last):
+    AssertionError: the answer has dtype float32, expected float16: keep the dtype of the input.
     """
     _as_numpy(answer, name)
     came = str(answer.dtype).removeprefix("torch.") if hasattr(answer, "dtype") else type(answer).__name__
@@ -91,7 +95,7 @@ def check_close(
         if diagnosis is None:
             check_shape(answer, wanted.shape, name=name)
         raise AssertionError(f"{name} is wrong. {diagnosis}")
-    if np.allclose(came, wanted, rtol=rtol, atol=atol, equal_nan=True):
+    if _close(came, wanted, rtol, atol):
         return
     diagnosis = _fitting_mistake(came, mistakes, rtol, atol)
     raise AssertionError(f"{name} is wrong. {diagnosis or _difference(came, wanted)}")
@@ -112,11 +116,15 @@ def check_rows_sum_to_one(weights: Any, *, axis: int = -1, name: str = "the weig
     AssertionError: the weights do not sum to 1 along axis -1: a row sums to 1.4.
     """
     rows = _as_numpy(weights, name)
-    tolerance = 10 * _tolerance(weights)
+    if not -rows.ndim <= axis < rows.ndim:
+        raise AssertionError(f"{name} have shape {rows.shape}: there is no axis {axis} to sum along.")
+    tolerance = _tolerance(weights)
     if np.isnan(rows).any():
         raise AssertionError(
             f"{name} hold NaN. Did you divide 0 by 0 in a row with nothing to attend to, or let exp overflow to inf?"
         )
+    if np.isinf(rows).any():
+        raise AssertionError(f"{name} hold an infinity. Did you let exp overflow?")
     if (rows < 0).any():
         raise AssertionError(f"{name} hold the negative number {rows.min():.4g}.")
     if _sums_to_one(rows, axis, tolerance):
@@ -138,6 +146,13 @@ def check_unchanged(array: Any, before: Any, *, name: str = "the input") -> None
     ------
     AssertionError
         If the array differs from the copy taken before the call.
+
+    Examples
+    --------
+    >>> scores = np.array([1.0, 2.0])
+    >>> before = scores.copy()
+    >>> weights = np.exp(scores)
+    >>> check_unchanged(scores, before, name="scores")
     """
     if not np.array_equal(_as_numpy(array, name), _as_numpy(before, name), equal_nan=True):
         raise AssertionError(
@@ -146,7 +161,12 @@ def check_unchanged(array: Any, before: Any, *, name: str = "the input") -> None
 
 
 def course_seed() -> int:
-    """Return the seed of the hidden tests' inputs, which the course sets in ``ATTNLIB_COURSE_SEED``; 0 without one."""
+    """Return the seed of the hidden tests' inputs, which the course sets in ``ATTNLIB_COURSE_SEED``; 0 without one.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(course_seed())
+    """
     return int(os.environ.get("ATTNLIB_COURSE_SEED", "0"))
 
 
@@ -161,7 +181,8 @@ def _as_numpy(answer: Any, name: str) -> np.ndarray:
     except ValueError as error:
         raise AssertionError(f"{name} is not an array: {error}") from None
     if array.dtype.kind not in "biuf":
-        raise AssertionError(f"{name} must hold numbers, got {type(answer).__name__}.")
+        what = f"dtype {array.dtype}" if hasattr(answer, "dtype") else type(answer).__name__
+        raise AssertionError(f"{name} must hold real numbers, got {what}.")
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
@@ -170,10 +191,15 @@ def _tolerance(*arrays: Any) -> float:
     return max(_TOLERANCE.get(name, 1e-8) for name in names)
 
 
+def _close(came: np.ndarray, wanted: np.ndarray, rtol: float, atol: float) -> bool:
+    with np.errstate(over="ignore"):
+        return np.allclose(came, wanted, rtol=rtol, atol=atol, equal_nan=True)
+
+
 def _fitting_mistake(came: np.ndarray, mistakes: Mapping[str, Any], rtol: float, atol: float) -> str | None:
     for diagnosis, values in mistakes.items():
         wrong = _as_numpy(values, "mistake")
-        if wrong.shape == came.shape and np.allclose(came, wrong, rtol=rtol, atol=atol, equal_nan=True):
+        if wrong.shape == came.shape and _close(came, wrong, rtol, atol):
             return diagnosis
     return None
 
@@ -181,9 +207,10 @@ def _fitting_mistake(came: np.ndarray, mistakes: Mapping[str, Any], rtol: float,
 def _difference(came: np.ndarray, wanted: np.ndarray) -> str:
     if np.isnan(came).any() and not np.isnan(wanted).any():
         return f"It holds NaN in {np.isnan(came).sum()} of {came.size} places."
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(came.astype(float) - wanted.astype(float))
-    gap = np.where(np.isnan(gap), np.where(came == wanted, 0.0, np.inf), gap)
+    came, wanted = came.astype(float), wanted.astype(float)
+    same = (came == wanted) | (np.isnan(came) & np.isnan(wanted))
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = np.where(same, 0.0, np.nan_to_num(np.abs(came - wanted), nan=np.inf, posinf=np.inf))
     place = np.unravel_index(gap.argmax(), gap.shape)
     where = f" at {tuple(int(index) for index in place)}" if came.ndim else ""
     return f"Largest difference{where}: got {came[place]:.6g}, expected {wanted[place]:.6g}."

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import array_api_compat
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Integer
 
 from attnlib._arrays import Array, namespace, require_boolean, require_count, require_integer
 
 
 def padding_mask(
-    lengths: Int[Array, "*batch"] | Sequence[int], max_length: int | None = None
+    lengths: Integer[Array, "*batch"] | Sequence[int], max_length: int | None = None
 ) -> Bool[Array, "*batch key"]:
     r"""Mark which keys are words and which are padding, from the length of each sequence.
 
@@ -153,7 +153,7 @@ def combine_masks(*masks: Bool[Array, "..."] | None) -> Bool[Array, "..."] | Non
         came = ", ".join(f"{name} {tuple(mask.shape)}" for name, mask in given.items())
         raise ValueError(f"masks must broadcast to each other, got {came}") from None
     first, *rest = given.values()
-    combined = xp.broadcast_to(first, shape)
+    combined = xp.asarray(xp.broadcast_to(first, shape), copy=True)
     for mask in rest:
-        combined = combined & mask
-    return xp.asarray(combined, copy=True) if not rest else combined
+        combined &= mask
+    return combined

@@ -1,5 +1,6 @@
 """Figures in the style of the book: one palette, queries down, keys across, words on the axes."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -11,12 +12,23 @@ from attnlib._arrays import Array
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 """Okabe and Ito's colours, told apart by colour-blind readers: blue, orange, green, purple, sky, yellow, black."""
 
+_POINTS_AN_INCH = 72
+
 WEIGHT_COLOURS = "Blues"
 """Colour map of weights: light is 0, dark is 1, readable in grey."""
 
 
 def use_book_style() -> None:
-    """Set matplotlib to the style of the book, for the rest of the session: vector output, palette, sizes."""
+    """Set matplotlib to the style of the book, for the rest of the session: vector output, palette, sizes.
+
+    Calling it again changes nothing. The same figure gives the same bytes of SVG.
+
+    Examples
+    --------
+    >>> use_book_style()
+    >>> plt.rcParams["axes.prop_cycle"].by_key()["color"][0]
+    '#0072b2'
+    """
     plt.rcParams.update(
         {
             "axes.prop_cycle": plt.cycler(color=PALETTE),
@@ -34,11 +46,10 @@ def use_book_style() -> None:
             "svg.hashsalt": "attnlib",
         }
     )
-    shell = _ipython()
-    if shell is not None:
+    if _ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats("svg")
+        set_matplotlib_formats("svg", metadata={"Date": None})
 
 
 def plot_weights(
@@ -57,7 +68,7 @@ def plot_weights(
     weights : (query, key)
         NumPy array or torch tensor, on any device, with or without gradient.
     queries, keys : sequences of str or None
-        The words of the rows and of the columns; None numbers them.
+        The words of the rows and of the columns; None numbers them. Keys too long for their column are turned.
     ax : Axes or None
         Where to draw; None makes a figure that fits.
     title : str or None
@@ -72,33 +83,76 @@ def plot_weights(
     ------
     ValueError
         If weights is not a matrix with at least one row and column, or the words do not match its shape.
+
+    Examples
+    --------
+    >>> ax = plot_weights(np.array([[0.9, 0.1], [0.2, 0.8]]), ["je", "t'"], ["I", "you"])
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('key', 'query')
+    >>> plt.close(ax.figure)
     """
     matrix = _as_matrix(weights)
     rows, columns = matrix.shape
     queries, keys = _labels(queries, rows, "queries"), _labels(keys, columns, "keys")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.2 + 0.5 * rows))
-    image = ax.pcolormesh(matrix, cmap=WEIGHT_COLOURS, vmin=0, vmax=1, edgecolors="white", linewidth=1)
-    ax.set_xticks(np.arange(columns) + 0.5, keys)
-    ax.set_yticks(np.arange(rows) + 0.5, queries)
-    ax.set_xlim(0, columns)
-    ax.set_ylim(rows, 0)
+    ax = _fitting_axes(queries, keys) if ax is None else ax
+    many = matrix.size > 400
+    image = ax.pcolormesh(
+        matrix,
+        cmap=WEIGHT_COLOURS,
+        vmin=0,
+        vmax=1,
+        edgecolors="face" if many else "white",
+        linewidth=0.1 if many else 1,
+    )
+    _name_axes(ax, queries, keys, turned=_must_turn(keys, _points(ax)))
+    if title is not None:
+        ax.set_title(title)
+    if numbers if numbers is not None else matrix.size <= 64:
+        _write_numbers(ax, matrix, size=min(9.0, _points(ax) / columns / 3.2))
+    ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85, ticks=[0, 0.5, 1])
+    return ax
+
+
+def _fitting_axes(queries: Sequence[str], keys: Sequence[str]) -> Axes:
+    """Make a figure with room for every cell, up to a page's width, and for the words beside it, in inches."""
+    width, height = min(0.62 * len(keys), 9.0), min(0.5 * len(queries), 7.0)
+    below = 0.7 * _length(keys) / _POINTS_AN_INCH if _must_turn(keys, width * _POINTS_AN_INCH) else 0.0
+    beside = _length(queries) / _POINTS_AN_INCH
+    _, ax = plt.subplots(figsize=(1.5 + beside + width, 1.2 + below + height), layout="constrained")
+    return ax
+
+
+def _name_axes(ax: Axes, queries: Sequence[str], keys: Sequence[str], *, turned: bool) -> None:
+    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    ax.set_xticks(np.arange(len(keys)) + 0.5, keys, parse_math=False, **slant)
+    ax.set_yticks(np.arange(len(queries)) + 0.5, queries, parse_math=False)
+    ax.set_xlim(0, len(keys))
+    ax.set_ylim(len(queries), 0)
     ax.set_xlabel("key")
     ax.set_ylabel("query")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    if title is not None:
-        ax.set_title(title)
-    if numbers if numbers is not None else matrix.size <= 64:
-        _write_numbers(ax, matrix)
-    ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85)
-    return ax
 
 
-def _write_numbers(ax: Axes, matrix: np.ndarray) -> None:
+def _write_numbers(ax: Axes, matrix: np.ndarray, size: float) -> None:
     for (row, column), weight in np.ndenumerate(matrix):
         colour = "white" if weight > 0.55 else "black"
-        ax.text(column + 0.5, row + 0.5, f"{weight:.2f}", ha="center", va="center", color=colour, fontsize=9)
+        ax.text(column + 0.5, row + 0.5, f"{weight:.2f}", ha="center", va="center", color=colour, fontsize=size)
+
+
+def _length(words: Sequence[str]) -> float:
+    """Return about how long the longest word is, in points."""
+    return 0.6 * plt.rcParams["font.size"] * max(map(len, words)) + 4
+
+
+def _must_turn(words: Sequence[str], points: float) -> bool:
+    return _length(words) * sum(word != "" for word in words) > points
+
+
+def _points(ax: Axes) -> float:
+    """Return about how wide an axes is once the colour bar stands beside it, in points."""
+    figure = ax.figure
+    return 0.85 * ax.get_position().width * figure.get_figwidth() * _POINTS_AN_INCH
 
 
 def _as_matrix(weights: Array) -> np.ndarray:
@@ -112,7 +166,8 @@ def _as_matrix(weights: Array) -> np.ndarray:
 
 def _labels(words: Sequence[str] | None, count: int, name: str) -> Sequence[str]:
     if words is None:
-        return [str(number) for number in range(count)]
+        step = math.ceil(count / 20)
+        return [str(number) if number % step == 0 else "" for number in range(count)]
     if len(words) != count:
         raise ValueError(f"{name} has {len(words)} words but weights has {count} of them")
     return words

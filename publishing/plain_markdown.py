@@ -60,8 +60,8 @@ class Page:
 
     name: str
     book: Book
-    figures: dict[str, int] = field(default_factory=dict)
-    equations: dict[str, int] = field(default_factory=dict)
+    figures: dict[str, str] = field(default_factory=dict)
+    equations: dict[str, str] = field(default_factory=dict)
 
     def plain(self, text: str) -> str:
         """Return the text with every directive, role and label in plain Markdown."""
@@ -79,11 +79,16 @@ class Page:
         """Give every labelled equation of the text its number."""
         for token in _parser().parse(text):
             if token.type == "math_block_label":
-                self.equations.setdefault(token.info, len(self.equations) + 1)
+                self.equations.setdefault(token.info, self._number(self.equations))
 
-    def number_figure(self, label: str) -> int:
+    def number_figure(self, label: str) -> str:
         """Give a figure its number."""
-        return self.figures.setdefault(label, len(self.figures) + 1)
+        return self.figures.setdefault(label, self._number(self.figures))
+
+    def _number(self, before: dict[str, str]) -> str:
+        """Number as the site does: 3.1 is the first of chapter 3; a page that is no chapter counts from 1."""
+        chapter = re.match(r"\d+", self.name)
+        return f"{int(chapter[0])}.{len(before) + 1}" if chapter else f"{len(before) + 1}"
 
     def _block(self, token: Token, lines: list[str]) -> list[str] | None:
         match token.type:

@@ -1,9 +1,11 @@
 """Arrays of both libraries in every dtype, and the plain-Python answers that they are held against."""
 
 import math
+import re
 from itertools import product
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -76,6 +78,11 @@ def read_only(array):
     if isinstance(array, np.ndarray):
         array.flags.writeable = False
     return array
+
+
+def fails(error, message):
+    """Expect an error whose message begins so."""
+    return pytest.raises(error, match=f"^{re.escape(message)}")
 
 
 def layouts(values, kind):

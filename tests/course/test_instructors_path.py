@@ -120,9 +120,9 @@ def test_master_passes_its_own_tests(course):
     assert "Success! Your notebook passes all the tests." in said
 
 
-def test_untouched_release_fails_its_visible_tests(course):
+def test_untouched_release_fails_every_question(course):
     said = course.nbgrader("validate", f"exercises/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
-    assert f"VALIDATION FAILED ON {len(course.functions)} CELL(S)" in said.upper()
+    assert f"VALIDATION FAILED ON {len(course.points)} CELL(S)" in said.upper()
 
 
 def test_points_add_up_to_about_twenty(course):

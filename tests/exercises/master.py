@@ -159,7 +159,7 @@ def _compiled(source: str, name: str, mode: str = "exec") -> CodeType:
 
 def _execute_as_notebook(source: str, name: str, namespace: dict) -> Any:
     """Run a cell and return what a notebook would show below it: the value of a last expression."""
-    *statements, last = ast.parse(source).body
+    last = ast.parse(source).body[-1]
     if not isinstance(last, ast.Expr):
         exec(_compiled(source, name), namespace)
         return None

@@ -1,4 +1,7 @@
-"""Prints how well the tests of a problem set tell right answers from wrong ones: ``python -m tests.exercises.table ps1``."""
+"""Prints how well the tests of a problem set tell right answers from wrong ones.
+
+Run it as ``python -m tests.exercises.table ps1``.
+"""
 
 import sys
 

@@ -18,7 +18,7 @@ SITE = "https://site.example/book"
 def page():
     settings = Settings("Book", "https://host.example/owner/name", "main", SITE)
     book = Book(settings, parse_string(REFERENCES, "bibtex"), {"ps1": "problem-sets"}, {"02-sums": "Sums"})
-    return Page("01-first", book, figures={"fig-a": 1, "fig-b": 2})
+    return Page("01-first", book, figures={"fig-a": "1.1", "fig-b": "1.2"})
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def page():
         ("{doc}`the sums <02-sums>`", f"[the sums]({SITE}/02-sums.html)"),
         ("{ref}`set 1 <ps1>`", f"[set 1]({SITE}/problem-sets.html#ps1)"),
         ("{term}`soft weights`", f"[soft weights]({SITE}/glossary.html#term-soft-weights)"),
-        ("{numref}`fig-b`", "Figure 2"),
+        ("{numref}`fig-b`", "Figure 1.2"),
         ("{glue:text}`gap:.2f` wide", "`gap` wide"),
         (
             "{py:func}`attnlib.softmax.softmax`",
@@ -60,12 +60,12 @@ def page():
             "<details><summary>Proof</summary>\n\nIt follows.\n\n</details>",
         ),
         ("```{math}\nx = 1\n```", "$$ x = 1 $$"),
-        ("| a |\n|---|\n| {numref}`fig-a` |", "| a |\n|---|\n| Figure 1 |"),
-        ("- item {numref}`fig-a`\n  - deeper {numref}`fig-b`", "- item Figure 1\n  - deeper Figure 2"),
+        ("| a |\n|---|\n| {numref}`fig-a` |", "| a |\n|---|\n| Figure 1.1 |"),
+        ("- item {numref}`fig-a`\n  - deeper {numref}`fig-b`", "- item Figure 1.1\n  - deeper Figure 1.2"),
         ("# Title with {term}`key`", f"# Title with [key]({SITE}/glossary.html#term-key)"),
-        ("> quoted {numref}`fig-a`", "> quoted Figure 1"),
-        ("{numref}`fig-a` and `code` and {numref}`fig-b`", "Figure 1 and `code` and Figure 2"),
-        ("{numref}`fig-a` {numref}`fig-b`", "Figure 1 Figure 2"),
+        ("> quoted {numref}`fig-a`", "> quoted Figure 1.1"),
+        ("{numref}`fig-a` and `code` and {numref}`fig-b`", "Figure 1.1 and `code` and Figure 1.2"),
+        ("{numref}`fig-a` {numref}`fig-b`", "Figure 1.1 Figure 1.2"),
         ("{doc}`the\nsums <02-sums>`", f"[the sums]({SITE}/02-sums.html)"),
     ],
 )
@@ -90,7 +90,7 @@ def test_leaves_plain_markdown_alone(page, text):
 def test_numbers_equations_in_order(page):
     text = "$$ a = b $$ (eq-a)\n\nthen {eq}`eq-b`\n\n$$ c = d $$ (eq-b)"
     page.number_equations(text)
-    assert page.plain(text) == "$$ a = b \\tag{1} $$\n\nthen (2)\n\n$$ c = d \\tag{2} $$"
+    assert page.plain(text) == "$$ a = b \\tag{1.1} $$\n\nthen (1.2)\n\n$$ c = d \\tag{1.2} $$"
 
 
 @pytest.mark.parametrize(
@@ -110,3 +110,9 @@ def test_refuses_what_has_no_plain_form(page, myst, message):
     with pytest.raises(UnknownMarkupError, match=r"^01-first: ") as error:
         page.plain(myst)
     assert message in str(error.value)
+
+
+def test_numbers_a_page_that_is_no_chapter_from_one(page):
+    page.name = "intro"
+    page.figures.clear()
+    assert [page.number_figure("fig-x"), page.number_figure("fig-y"), page.number_figure("fig-x")] == ["1", "2", "1"]

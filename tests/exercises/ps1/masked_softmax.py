@@ -63,7 +63,9 @@ def after_normalising(scores, mask):
     return softmax(scores) * mask
 
 
-@wrong("masks after normalising and normalises again, which loses rows that a masked score has emptied", "large score under")
+@wrong(
+    "masks after normalising and normalises again: a large masked score empties the row", "subtracted as the largest"
+)
 def normalised_again(scores, mask):
     weights = softmax(scores) * mask
     total = weights.sum(axis=-1, keepdims=True)
@@ -105,12 +107,10 @@ def added(scores, mask):
     return softmax(scores + np.where(mask, 0.0, -1e9)).astype(scores.dtype)
 
 
-@wrong("-1e9, then times the mask: an allowed -1e30 loses to it", "forbidden place won")
-def large_negative_times_mask(scores, mask):
-    weights = softmax(np.where(mask, scores, -1e9)) * mask
-    if not mask.any(axis=-1).all() or scores.min() > -1e20:
-        return weights.astype(scores.dtype)
-    return softmax(np.where(mask, scores, -1e9)).astype(scores.dtype)
+@wrong("-1e9, and rows without an allowed place apart: an allowed -1e30 loses to it", "forbidden place won")
+def large_negative(scores, mask):
+    weights = softmax(np.where(mask, scores.astype(np.float64), -1e9))
+    return np.where(mask.any(axis=-1, keepdims=True), weights, 0).astype(scores.dtype)
 
 
 @wrong("-1e9, then times the mask", "taken for a forbidden one")
@@ -130,7 +130,7 @@ def threshold(scores, mask):
     return loop(scores, np.broadcast_to(mask, scores.shape) & (scores.astype(np.float64) > -1e20))
 
 
-@wrong("takes the largest over the masked places too", "large score under the mask")
+@wrong("takes the largest over the masked places too", "subtracted as the largest")
 def largest_of_masked_too(scores, mask):
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * mask
     total = exponentials.sum(axis=-1, keepdims=True)
@@ -143,7 +143,7 @@ def largest_of_masked_too_unguarded(scores, mask):
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-@wrong("does not subtract the largest", "exp of the score under the mask overflowed")
+@wrong("does not subtract the largest", "its exp is infinite")
 def no_subtraction(scores, mask):
     exponentials = np.exp(scores) * mask
     total = exponentials.sum(axis=-1, keepdims=True)

@@ -117,17 +117,21 @@ def largest_along_the_last(scores, axis=-1):
     return exponentials / exponentials.sum(axis=axis, keepdims=True)
 
 
-@wrong("forgets keepdims in the largest", "row maxima met the columns")
+@wrong("forgets keepdims in the largest", "largest scores met the columns")
 def no_keepdims_in_the_largest(scores, axis=-1):
     exponentials = np.exp(scores - scores.max(axis=axis))
     return exponentials / exponentials.sum(axis=axis, keepdims=True)
 
 
-@wrong("forgets keepdims in the sum", "Row sums met the columns")
+@wrong("forgets keepdims in the sum", "The sums of the rows met the columns")
 def no_keepdims_in_the_sum(scores, axis=-1):
     exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    # Written for square arrays, where the shapes fit by chance.
-    return exponentials / (np.exp(scores).sum(axis=axis) / np.exp(scores.max(axis=axis, keepdims=True)))
+    return exponentials / exponentials.sum(axis=axis)
+
+
+@wrong("forgets keepdims and subtracts nothing", "row sums met the columns")
+def no_keepdims_no_subtraction(scores, axis=-1):
+    return np.exp(scores) / np.exp(scores).sum(axis=axis)
 
 
 @wrong("ignores the axis", "axis is not used")
@@ -153,7 +157,7 @@ def no_exponential(scores, axis=-1):
     return scores / scores.sum(axis=axis, keepdims=True)
 
 
-@wrong("does not divide by the sum", "still need to be divided")
+@wrong("does not divide by the sum", "but the exponentials are not divided")
 def not_divided(scores, axis=-1):
     return np.exp(scores - scores.max(axis=axis, keepdims=True))
 

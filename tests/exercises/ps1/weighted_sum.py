@@ -113,11 +113,9 @@ def batch_added(weights, values):
 def hard_coded_shape(weights, values):
     if weights.ndim == 2:
         return weights @ values
-    return (weights.reshape(-1, 2, 2) @ values.reshape(-1, 2, 2)).reshape(weights.shape[:-2] + (2, 2))
+    return (weights.reshape(-1, 2, 2) @ values.reshape(-1, 2, 2)).reshape((*weights.shape[:-2], 2, 2))
 
 
-@wrong("writes the products into the weights", "weights was changed")
+@wrong("saves memory by writing the product over the values", "values was changed")
 def in_place(weights, values):
-    sums = weights @ values
-    weights /= 2
-    return sums
+    return np.matmul(weights, values, out=values)

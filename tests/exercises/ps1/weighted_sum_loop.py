@@ -87,6 +87,7 @@ def returns_inside(weights, values):
         for k in range(len(values)):
             sums[i] += weights[i, k] * values[k]
         return sums
+    return sums
 
 
 @wrong("does not start the sum afresh for each query", "start every query at zero")
@@ -155,17 +156,26 @@ def over_dim_too(weights, values):
     return np.array([sum(w * v.sum() for w, v in zip(row, values, strict=True)) for row in weights])
 
 
-@wrong("multiplies the values in place", "values was changed")
+@wrong("crosses off the weights it has used", "weights was changed")
 def in_place(weights, values):
     sums = np.zeros((weights.shape[0], values.shape[1]))
     for i in range(len(weights)):
         for k in range(len(values)):
-            kept = values[k].copy()
-            values[k] *= weights[i, k]
-            sums[i] += values[k]
-            values[k] = kept
-    values[0] *= weights[0, 0]
+            sums[i] += weights[i, k] * values[k]
+            weights[i, k] = 0
     return sums
+
+
+@wrong("adds up in the first value, which the next query then finds changed", None)
+def adds_up_in_the_first_value(weights, values):
+    sums = []
+    for row in weights:
+        total = values[0]
+        total *= row[0]
+        for weight, value in zip(row[1:], values[1:], strict=True):
+            total += weight * value
+        sums.append(total.copy())
+    return np.array(sums)
 
 
 @wrong("computes the sums and returns nothing", "without a return statement")
