@@ -151,8 +151,7 @@ def _must_turn(words: Sequence[str], points: float) -> bool:
 
 def _points(ax: Axes) -> float:
     """Return about how wide an axes is once the colour bar stands beside it, in points."""
-    figure = ax.figure
-    return 0.85 * ax.get_position().width * figure.get_figwidth() * _POINTS_AN_INCH
+    return float(0.85 * ax.get_position().width * ax.figure.get_figwidth() * _POINTS_AN_INCH)
 
 
 def _as_matrix(weights: Array) -> np.ndarray:

@@ -9,7 +9,7 @@ finite                    exp(score / temperature), divided by the sum of its ro
 masked                    0, whatever the score is, NaN included; no gradient flows into it
 -inf, not masked          0
 +inf, not masked          the row's weight is shared equally among its +inf places; the gradient is 0
-NaN, not masked           NaN throughout its row: a mistake upstream stays visible
+NaN, not masked           NaN throughout its row, masked places too: a mistake upstream stays visible
 a row with no place left  all zeros (every place masked or -inf), never NaN
 ========================  =======================================================================
 """

@@ -1,9 +1,11 @@
 """``python -m publishing notebooks`` and ``python -m publishing exercises``: make the generated files anew."""
 
 import argparse
+import sys
 
-from publishing.exercises import release_all
+from publishing.exercises import ReleaseError, release_all
 from publishing.notebooks import write_all
+from publishing.plain_markdown import UnknownMarkupError
 from publishing.settings import ROOT
 
 
@@ -11,12 +13,12 @@ def main() -> None:
     """Make what is asked for and say what was made."""
     parser = argparse.ArgumentParser(prog="python -m publishing", description=__doc__)
     parser.add_argument("what", choices=["notebooks", "exercises"])
-    match parser.parse_args().what:
-        case "notebooks":
-            written = [str(path.relative_to(ROOT)) for path in write_all()]
-        case "exercises":
-            written = [f"exercises/{name}" for name in release_all()]
-    print("\n".join(written) or "everything is up to date")
+    what = parser.parse_args().what
+    try:
+        made = write_all() if what == "notebooks" else release_all()
+    except (UnknownMarkupError, ReleaseError) as error:
+        sys.exit(str(error))
+    print("\n".join(str(path.relative_to(ROOT)) for path in made) or "everything is up to date")
 
 
 if __name__ == "__main__":

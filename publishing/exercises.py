@@ -20,14 +20,18 @@ def problem_sets(root: Path = ROOT) -> list[str]:
     return sorted(path.parent.name for path in root.glob("solutions/ps*/ps*.ipynb"))
 
 
-def release_all(root: Path = ROOT) -> list[str]:
-    """Replace exercises/ by a fresh release of every master; return the problem sets."""
+class ReleaseError(RuntimeError):
+    """nbgrader could not make a release of a master."""
+
+
+def release_all(root: Path = ROOT) -> list[Path]:
+    """Replace exercises/ by a fresh release of every master; return the folders that were made."""
     with tempfile.TemporaryDirectory() as scratch:
         released = generate(Path(scratch), root)
         for name in released:
             shutil.rmtree(root / "exercises" / name, ignore_errors=True)
             shutil.copytree(Path(scratch) / name, root / "exercises" / name)
-    return released
+    return [root / "exercises" / name for name in released]
 
 
 def generate(target: Path, root: Path = ROOT) -> list[str]:
@@ -39,7 +43,7 @@ def generate(target: Path, root: Path = ROOT) -> list[str]:
             api = NbGraderAPI(CourseDirectory(config=config), config=config)
             outcome = api.generate_assignment(name, force=True)
             if not outcome["success"]:
-                raise RuntimeError(f"nbgrader could not release {name}:\n{outcome['log']}\n{outcome.get('error', '')}")
+                raise ReleaseError(f"nbgrader could not release {name}:\n{outcome['log']}\n{outcome.get('error', '')}")
     return names
 
 

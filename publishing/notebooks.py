@@ -16,7 +16,7 @@ _INSTALL = """\
 # Where attnlib is missing (Colab): install it. The torch and NumPy that are there stay as they are.
 import importlib.util
 if importlib.util.find_spec("attnlib") is None:
-    %pip install --quiet "{requirement}"
+    %pip install --quiet {requirement}
 """
 
 

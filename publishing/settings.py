@@ -20,7 +20,7 @@ class Settings:
     @property
     def requirement(self) -> str:
         """What pip installs attnlib from."""
-        return f"attnlib @ git+{self.repository}@{self.branch}"
+        return f"git+{self.repository}@{self.branch}"
 
     def page(self, name: str, anchor: str = "") -> str:
         """Return the address of a page of the site."""

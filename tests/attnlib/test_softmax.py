@@ -316,6 +316,17 @@ def test_no_gradient_flows_into_masked_places(function, kind, hidden):
     assert (scores.grad[mask] != 0).any()
 
 
+@BOTH
+@pytest.mark.parametrize(("hidden", "mask"), [(-INF, None), (5.0, [True, False, True]), (NAN, [True, False, True])])
+def test_a_place_without_a_weight_is_as_good_as_absent(function, hidden, mask):
+    with_it = make([1.0, hidden, 3.0], "torch-float64", grad=True)
+    without = make([1.0, 3.0], "torch-float64", grad=True)
+    function(with_it, None if mask is None else torch.tensor(mask)).backward(make([1.0, 7.0, 2.0], "torch-float64"))
+    function(without).backward(make([1.0, 2.0], "torch-float64"))
+    np.testing.assert_allclose(with_it.grad[[0, 2]].numpy(), without.grad.numpy(), rtol=1e-12)
+    assert with_it.grad[1] == 0
+
+
 def test_a_nan_in_one_row_leaves_the_other_rows_gradient_alone():
     scores = make([[1.0, NAN], [1.0, 2.0]], "torch-float64", grad=True)
     softmax(scores)[1, 0].backward()
@@ -360,6 +371,14 @@ def test_entropy_of_known_rows(kind):
     np.testing.assert_allclose(plain(entropy(weights, base=4)), expected / 2, rtol=tolerance_of(kind))
     columns = make(plain(weights).T, kind)
     np.testing.assert_allclose(plain(entropy(columns, axis=0, base=2)), expected, atol=tolerance_of(kind))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "16" in kind])
+@pytest.mark.parametrize("size", [3, 10, 1000, 5000])
+def test_entropy_is_added_up_in_float32(kind, size):
+    weights = make(np.full(size, 1 / size), kind)
+    expected = scipy.special.entr(plain(weights)).sum()
+    assert plain(entropy(weights)) == plain(make(expected, kind))
 
 
 @libraries

@@ -35,7 +35,7 @@ _SAID = pytest.StashKey[bool]()
 
 
 def find_chromium(playwright: Playwright) -> str | None:
-    """Return the path of a Chromium, Chrome or Edge: the one that CHROMIUM names, or one of PATH, or an installed one."""
+    """Return the path of a Chromium, Chrome or Edge: what CHROMIUM names, or one of PATH, or an installed one."""
     named = os.environ.get("CHROMIUM")
     if named:
         return shutil.which(named)

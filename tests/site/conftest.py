@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
@@ -64,7 +65,4 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def visit(context: BrowserContext, served: Site) -> Callable[..., Visit]:
     """Return a function that opens a page of the site by its name."""
 
-    def opened(name: str, width: int = 1280) -> Visit:
-        return open_page(context, served, name, width)
-
-    return opened
+    return partial(open_page, context, served)

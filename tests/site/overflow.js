@@ -17,12 +17,12 @@
   const fits = (box) => box.left >= -1 && box.right <= room + 1;
   const scrollsInItsOwnBox = (element) => {
     for (let box = element; box && !box.matches(".bd-article-container, main, body"); box = box.parentElement) {
-      if (getComputedStyle(box).overflowX !== "visible" && fits(box.getBoundingClientRect())) return true;
+      if (["auto", "scroll"].includes(getComputedStyle(box).overflowX) && fits(box.getBoundingClientRect())) return true;
     }
     return false;
   };
   const isLeaf = (element) =>
-    element.matches("img, svg, mjx-container, pre, table, input, button") ||
+    element.matches("img, svg, mjx-math, pre, table, input, button") ||
     [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
 
   for (const element of document.querySelectorAll("main *, footer *")) {

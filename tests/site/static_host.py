@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html"
 PREFIX = "/book/"
+FRONT_DOOR = "index.html"
 COMPRESSED = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
 
@@ -23,8 +24,8 @@ class Site:
     address: str = ""
 
     def pages(self) -> list[str]:
-        """Return the names of the pages, with ``.html``."""
-        return sorted(path.name for path in self.directory.glob("*.html"))
+        """Return the names of the pages, with ``.html``; the front door, which only forwards, is none."""
+        return sorted(path.name for path in self.directory.glob("*.html") if path.name != FRONT_DOOR)
 
 
 class StaticHost:

@@ -19,7 +19,7 @@ def search(visit):
         field.fill(words)
         field.press("Enter")
         opened.page.wait_for_url("**/search.html?q=*")
-        opened.page.wait_for_selector("#search-results .search-summary:has-text('found')")
+        opened.page.wait_for_selector("#search-results > h2:text('Search Results')", state="attached")
         return opened
 
     yield search

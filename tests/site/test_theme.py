@@ -24,7 +24,7 @@ def test_text_and_figures_are_readable(opened, theme):
 
 
 def test_the_switch_changes_the_theme_and_is_remembered(visit):
-    opened = visit("index.html")
+    opened = visit("intro.html")
     themes = set()
     for _ in range(3):
         opened.page.locator("button.theme-switch-button:visible").click()

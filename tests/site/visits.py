@@ -26,13 +26,13 @@ class Visit:
         return self.page.evaluate(source, argument)
 
 
-def open_page(context: BrowserContext, site: Site, name: str, width: int) -> Visit:
-    """Open a page in a window of a width and wait until it is all there."""
+def open_page(context: BrowserContext, site: Site, name: str, *, width: int = 1280, patient: bool = False) -> Visit:
+    """Open a page and wait until it is all there; a patient visit also waits for what the page may ask for later."""
     page = context.new_page()
     page.set_viewport_size({"width": width, "height": 900})
     visit = Visit(page, name)
     _listen(visit, site.address)
-    page.goto(site.address + name, wait_until="networkidle")
+    page.goto(site.address + name, wait_until="networkidle" if patient else "load")
     settle(page)
     return visit
 
