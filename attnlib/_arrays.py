@@ -77,7 +77,8 @@ def require_ndim(name: str, array: Array, layout: str) -> None:
     """Raise ValueError unless ``array`` has at least the named trailing axes of ``layout``."""
     least = layout.count(",")
     if array.ndim < least:
-        raise ValueError(f"{name} must have shape {layout}, got {tuple(array.shape)}")
+        cure = f"; for one number a row write {name}[:, None], for one row {name}[None, :]" if array.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape {layout}, got {tuple(array.shape)}{cure}")
 
 
 def broadcast_batch(**batches: tuple[int, ...]) -> tuple[int, ...]:

@@ -130,7 +130,7 @@ def check_rows_sum_to_one(weights: Any, *, axis: int = -1, name: str = "the weig
     if _sums_to_one(rows, axis, tolerance):
         return
     for other in range(rows.ndim):
-        if other != axis % rows.ndim and _sums_to_one(rows, other, tolerance):
+        if _sums_to_one(rows, other, tolerance):
             raise AssertionError(
                 f"{name} sum to 1 along axis {other}, not along axis {axis}: normalise along axis {axis}."
             )

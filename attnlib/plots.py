@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from attnlib._arrays import Array
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-"""Okabe and Ito's colours, told apart by colour-blind readers: blue, orange, green, purple, sky, yellow, black."""
+"""Colours that colour-blind readers can tell apart (Okabe and Ito), from blue to black."""
 
 _POINTS_AN_INCH = 72
 
 WEIGHT_COLOURS = "Blues"
-"""Colour map of weights: light is 0, dark is 1, readable in grey."""
+"""The colour map of weights, from light at 0 to dark at 1; readable in grey."""
 
 
 def use_book_style() -> None:
@@ -60,6 +60,7 @@ def plot_weights(
     ax: Axes | None = None,
     title: str | None = None,
     numbers: bool | None = None,
+    colourbar: bool = True,
 ) -> Axes:
     """Draw one matrix of attention weights: queries down, keys across, words on the axes, the scale always 0 to 1.
 
@@ -74,6 +75,8 @@ def plot_weights(
     title : str or None
     numbers : bool or None
         Whether to write each weight into its cell; None does so up to 64 cells.
+    colourbar : bool
+        Whether to draw the scale; it is the same in every figure, so one of several side by side is enough.
 
     Returns
     -------
@@ -109,7 +112,8 @@ def plot_weights(
         ax.set_title(title)
     if numbers if numbers is not None else matrix.size <= 64:
         _write_numbers(ax, matrix, size=min(9.0, _points(ax) / columns / 3.2))
-    ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85, ticks=[0, 0.5, 1])
+    if colourbar:
+        ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85, ticks=[0, 0.5, 1])
     return ax
 
 

@@ -271,7 +271,7 @@ def kernel_weights(
     Raises
     ------
     TypeError
-        If query or key is not floating point, or NumPy and torch are mixed.
+        If query or key is not floating point, NumPy and torch are mixed, or the kernel is not a function.
     ValueError
         If their dimensions differ, leading dimensions do not broadcast, the bandwidth is not positive and finite,
         or the kernel returns another shape than it was given.
@@ -287,6 +287,8 @@ def kernel_weights(
     require_ndim("query", query, "(..., query, dim)")
     require_ndim("key", key, "(..., key, dim)")
     require_positive("width", width)
+    if not callable(kernel):
+        raise TypeError(f"kernel must be a function such as gaussian, boxcar or epanechnikov, got {kernel!r}")
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(f"key has dim {key.shape[-1]} but query has dim {query.shape[-1]}")
     broadcast_batch(query=tuple(query.shape[:-2]), key=tuple(key.shape[:-2]))
@@ -339,6 +341,12 @@ def kernel_regression(
     array([[3.]])
     """
     namespace(query=query, key=key, values=values)
+    require_ndim("values", values, "(..., key, value_dim)")
+    if key.ndim >= 2 and key.shape[-2] != values.shape[-2]:
+        raise ValueError(
+            f"values {tuple(values.shape)} hold {values.shape[-2]} keys "
+            f"but key {tuple(key.shape)} holds {key.shape[-2]}"
+        )
     return weighted_sum(kernel_weights(query, key, kernel=kernel, width=width), values)
 
 

@@ -47,6 +47,11 @@ def overlapping(labels, figure):
     return any(first.x1 > second.x0 for first, second in pairwise(boxes))
 
 
+def test_the_scale_can_be_left_out():
+    with_scale, without = plot_weights(ALIGNMENT), plot_weights(ALIGNMENT, colourbar=False)
+    assert [len(ax.figure.axes) for ax in (with_scale, without)] == [2, 1]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_queries_go_down_and_keys_across(kind):
     ax = plot_weights(make(ALIGNMENT, kind), FRENCH, ENGLISH, title="alignment")

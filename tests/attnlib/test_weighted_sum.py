@@ -339,10 +339,10 @@ def test_kernel_weights_gradients(kernel):
 
 
 @kernels
-@pytest.mark.parametrize("width", [1.0, 1e-30, 1e30])
-def test_the_gradient_at_distance_zero_is_finite(kernel, width):
+@pytest.mark.parametrize("width", [1.0, 1e-30, 1e-45, 1e30, 1e45])
+def test_the_gradient_at_distance_zero_and_at_many_widths_is_finite(kernel, width):
     query = make([[1.0, 2.0]], "torch-float32", grad=True)
-    key = make([[1.0, 2.0], [1.0, 2.0], [3.0, 2.0]], "torch-float32", grad=True)
+    key = make([[1.0, 2.0], [1.0, 2.0], [3000.0, 2.0]], "torch-float32", grad=True)
     (kernel_weights(query, key, kernel=kernel, width=width) * torch.tensor([1.0, 2.0, 4.0])).sum().backward()
     assert torch.isfinite(query.grad).all()
     assert torch.isfinite(key.grad).all()
@@ -484,12 +484,29 @@ class TestErrorsOfEveryFunction:
         for place in range(len(shapes)):
             given = arguments(shapes, "torch-float64")
             given[place] = given[place][0]
-            with pytest.raises(ValueError, match=rf"must have shape \(\.\.\., .*\), got \({shapes[place][1]},\)$"):
+            with pytest.raises(
+                ValueError, match=rf"must have shape \(\.\.\., .*\), got \({shapes[place][1]},\); for one"
+            ):
                 function(*given)
 
 
 @pytest.mark.usefixtures("unchecked")
 class TestErrors:
+    def test_numbers_where_rows_are_due_say_how_to_make_rows(self):
+        message = "query must have shape (..., query, dim), got (5,); for one number a row write query[:, None]"
+        with fails(ValueError, message):
+            kernel_weights(np.ones(5), np.ones((3, 1)))
+
+    @pytest.mark.parametrize("function", [kernel_weights, kernel_regression])
+    def test_kernel_that_is_no_function(self, function):
+        values = [np.ones((3, 1))] if function is kernel_regression else []
+        with fails(TypeError, "kernel must be a function such as gaussian, boxcar or epanechnikov, got 'gaussian'"):
+            function(np.ones((2, 1)), np.ones((3, 1)), *values, kernel="gaussian")
+
+    def test_values_for_other_keys(self):
+        with fails(ValueError, "values (4, 1) hold 4 keys but key (3, 1) holds 3"):
+            kernel_regression(np.ones((2, 1)), np.ones((3, 1)), np.ones((4, 1)))
+
     @pytest.mark.parametrize("function", [weighted_sum, hard_lookup, soft_lookup])
     def test_numbers_of_keys(self, function):
         with fails(ValueError, "weights (2, 3) are over 3 keys but values (4, 5) hold 4"):

@@ -67,8 +67,8 @@ def installed_python(bare_python, repository, tmp_path_factory):
     return bare_python
 
 
-def test_installs_and_changes_nothing_else(installed_python):
-    where = run(installed_python, "-c", "import attnlib; print(attnlib.__file__)").stdout
+def test_installs_and_changes_nothing_else(installed_python, tmp_path):
+    where = run(installed_python, "-c", "import attnlib; print(attnlib.__file__)", cwd=tmp_path).stdout
     assert "site-packages" in where
 
 

@@ -85,4 +85,3 @@ def test_prose_keeps_to_the_style(path):
 def test_the_reference_holds_every_public_module(module):
     documented = re.findall(r"automodule:: ([\w.]+)", (ROOT / "book/reference.md").read_text(encoding="utf-8"))
     assert f"attnlib.{module}" in documented or module == "runtime"
-

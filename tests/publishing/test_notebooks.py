@@ -96,7 +96,7 @@ class TestNotebook:
         first = nbformat.read(path, as_version=4).cells[0]
         assert first.cell_type == "code"
         installs = [line for line in first.source.splitlines() if "pip install" in line]
-        assert installs == [f'    %pip install --quiet {load_settings().requirement}']
+        assert installs == [f"    %pip install --quiet {load_settings().requirement}"]
 
     def test_cell_ids_are_unique(self, path):
         ids = [cell.id for cell in nbformat.read(path, as_version=4).cells]

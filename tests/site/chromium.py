@@ -4,9 +4,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
 
 NAMES = (
     "chromium",
@@ -34,7 +37,7 @@ REQUIRED = "ATTNLIB_REQUIRE_BROWSER"
 _SAID = pytest.StashKey[bool]()
 
 
-def find_chromium(playwright: Playwright) -> str | None:
+def find_chromium(playwright: "Playwright") -> str | None:
     """Return the path of a Chromium, Chrome or Edge: what CHROMIUM names, or one of PATH, or an installed one."""
     named = os.environ.get("CHROMIUM")
     if named:

@@ -13,7 +13,8 @@ from publishing.notebooks import chapters
 from publishing.settings import ROOT, load_settings
 from tests.site.static_host import BUILT, FRONT_DOOR, PREFIX
 
-HERE = f"http://localhost{PREFIX}"
+HOST = "http://localhost"
+HERE = HOST + PREFIX
 NOTEBOOKS = [path.stem for path in chapters()]
 REPEATED_BY_THE_THEME = {"search.html": {"search-input"}}  # two search fields; nothing refers to their id
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "object": "data"}
@@ -61,7 +62,7 @@ def broken(address: str) -> str | None:
 
 
 def test_every_link_of_the_site_leads_somewhere(site, page_name):
-    inside = [address for address in links(page_name) + fetched(page_name) if address.startswith(HERE)]
+    inside = [address for address in links(page_name) + fetched(page_name) if address.startswith(HOST)]
     assert inside
     assert sorted(filter(None, map(broken, set(inside)))) == []
 
@@ -74,13 +75,13 @@ def test_the_front_door_leads_to_a_page(site):
 
 
 def test_links_that_leave_the_site_are_secure(site, page_name, record_property):
-    outside = sorted({address for address in links(page_name) if not address.startswith((HERE, "mailto:"))})
+    outside = sorted({address for address in links(page_name) if not address.startswith((HOST, "mailto:"))})
     record_property("outside", "\n".join(outside))
     assert [address for address in outside if not address.startswith("https://")] == []
 
 
 def test_nothing_is_loaded_from_outside(site, page_name):
-    assert [address for address in fetched(page_name) if not address.startswith((HERE, "data:"))] == []
+    assert [address for address in fetched(page_name) if not address.startswith((HOST, "data:"))] == []
 
 
 def test_every_image_has_a_text_alternative(site, page_name):

@@ -10,7 +10,7 @@ UNRENDERED_MATH = r"""() => {
   while (walker.nextNode()) {
     const { data, parentElement } = walker.currentNode;
     if (parentElement.closest("pre, code, script, style, mjx-container")) continue;
-    if (/\$\$|\\\(|\\\[|\\begin\{/.test(data)) raw.push(data.trim().slice(0, 80));
+    if (/\$[^$]*\$|\\\(|\\\[|\\begin\{/.test(data)) raw.push(data.trim().slice(0, 80));
   }
   return raw;
 }"""

@@ -6,6 +6,8 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+CUT_OFF = "net::ERR_ABORTED"  # what a page was still loading when the reader left it
+
 
 @pytest.fixture
 def search(visit):
@@ -13,7 +15,6 @@ def search(visit):
     opened = visit("intro.html")
 
     def search(words):
-        opened.page.goto(opened.page.url)
         opened.page.locator(".search-button__button:visible").first.click()
         field = opened.page.locator("input[type=search]:visible").first
         field.fill(words)
@@ -38,7 +39,7 @@ def test_softmax_is_found_in_its_chapter_and_in_the_reference(search):
     with opened.page.expect_navigation():
         opened.page.locator("#search-results ul.search > li > a").first.click()
     assert "softmax" in opened.page.locator("main").inner_text().lower()
-    assert opened.failed == []
+    assert [failure for failure in opened.failed if CUT_OFF not in failure] == []
     assert opened.errors == []
 
 
