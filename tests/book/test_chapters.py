@@ -12,6 +12,7 @@ from publishing.settings import ROOT
 CHAPTERS = [path for path in chapters() if re.match(r"\d\d-", path.name)]
 STANDARD_LIBRARY = {"__future__", "collections", "functools", "inspect", "itertools", "math", "re", "textwrap", "time"}
 ALLOWED_IMPORTS = STANDARD_LIBRARY | {"attnlib", "IPython", "matplotlib", "numpy", "torch"}
+PAGE_COLUMNS = 86
 PAGES = sorted((ROOT / "book").glob("*.md"))
 
 
@@ -66,6 +67,11 @@ class TestChapter:
         for cell in jupytext.read(path, fmt="md:myst").cells:
             if cell.cell_type == "code" and "plt.show()" in cell.source:
                 assert "figure" in cell.metadata.get("mystnb", {}), cell.source[:80]
+
+    def test_visible_code_fits_the_page(self, path):
+        for cell in jupytext.read(path, fmt="md:myst").cells:
+            if cell.cell_type == "code" and not {"hide-input", "remove-cell"} & set(cell.metadata.get("tags", [])):
+                assert [line for line in cell.source.splitlines() if len(line) > PAGE_COLUMNS] == []
 
     def test_code_runs_on_a_bare_machine(self, path):
         for cell in jupytext.read(path, fmt="md:myst").cells:
