@@ -17,5 +17,9 @@ c.ClearSolutions.text_stub = "*Double-click here and write your answer in place 
 c.ExecutePreprocessor.timeout = 60
 c.ExecutePreprocessor.interrupt_on_timeout = True
 
+# How `nbgrader zip_collect` reads a file's name: the student before the first underscore, the problem set at the end,
+# as in ada_ps1.ipynb or lovelaceada_1234_5678_ps1.ipynb. Change it to what your learning management system writes.
+c.FileNameCollectorPlugin.named_regexp = r".*/(?P<student_id>[^/_]+)_(?:[^/]*_)?(?P<file_id>ps\d+\.ipynb)"
+
 # The seed of the hidden tests' inputs. Set your own before grading: students who know it know the inputs.
 os.environ.setdefault("ATTNLIB_COURSE_SEED", "20260901")

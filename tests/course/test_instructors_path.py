@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -118,6 +119,19 @@ def graded(course):
 def test_master_passes_its_own_tests(course):
     said = course.nbgrader("validate", f"solutions/{ASSIGNMENT}/{ASSIGNMENT}.ipynb")
     assert "Success! Your notebook passes all the tests." in said
+
+
+def test_zip_file_of_a_learning_management_system_is_sorted(course):
+    release = course.root / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    archive = course.root / "downloaded" / "zipped" / "archive"
+    archive.mkdir(parents=True)
+    with zipfile.ZipFile(archive / "all.zip", "w") as file:
+        for name in ["grace_ps1.ipynb", "lovelaceada_1234_5678_ps1.ipynb"]:
+            file.write(release, name)
+    course.nbgrader("zip_collect", "zipped")
+    collected = sorted((course.root / "submitted").glob("*/zipped/ps1.ipynb"))
+    assert [path.parent.parent.name for path in collected] == ["grace", "lovelaceada"]
+    assert all(path.read_bytes() == release.read_bytes() for path in collected)
 
 
 def test_untouched_release_fails_every_question(course):
