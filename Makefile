@@ -7,15 +7,22 @@ SHELL := bash
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
+# The programs of .venv, for those that call each other by name, but not for the target that makes .venv.
+SYSTEM_PATH := $(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The site is built small, whatever the machine; the outputs of another scale are kept apart.
+export ATTNLIB_SCALE ?= small
+KEPT := _build/.jupyter_cache/.fresh-$(ATTNLIB_SCALE)-$(words $(wildcard attnlib/*.py))
 CHAPTER_CODE := $(wildcard attnlib/*.py) requirements.txt constraints.txt
+PAGE_CODE := _config.yml book/_toc.yml book/references.bib $(wildcard publishing/*.py)
 
 .PHONY: help install book test serve notebooks exercises grade lint constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+$(INSTALLED): export PATH := $(SYSTEM_PATH)
 $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is %d.%d: install one, or name yours: make PYTHON=/path/to/python" % v[:2])'
@@ -29,12 +36,18 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 install: $(INSTALLED) ## set up .venv (every target that needs it does so by itself)
 
 # Outputs are kept from one build to the next, and thrown away when the code that made them has changed.
-_build/.jupyter_cache/.fresh: $(CHAPTER_CODE) | $(INSTALLED)
+$(KEPT): $(CHAPTER_CODE) | $(INSTALLED)
 	@rm -rf _build/.jupyter_cache _build/.doctrees
 	@mkdir -p $(@D)
 	@touch $@
 
-book: $(INSTALLED) _build/.jupyter_cache/.fresh ## build the site into _build/html, warnings are errors
+# What all pages are made with: when it has changed, each is read again and none is left over.
+_build/.pages: $(PAGE_CODE) | $(INSTALLED)
+	@rm -rf _build/.doctrees _build/html
+	@mkdir -p $(@D)
+	@touch $@
+
+book: $(INSTALLED) $(KEPT) _build/.pages ## build the site into _build/html, warnings are errors
 	@$(BIN)/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going || { \
 		rm -rf _build/.doctrees; \
 		echo "The book has errors or warnings: see above. (The next build reads every page again, so that none is missed.)" >&2; exit 1; }
@@ -57,7 +70,7 @@ exercises: notebooks ## make exercises/ from solutions/
 grade: $(INSTALLED) ## grade what lies in submitted/ for one problem set: make grade PS=ps1
 	@[ -n "$(PS)" ] || { echo "Say which problem set: make grade PS=ps1" >&2; exit 1; }
 	@$(BIN)/nbgrader generate_assignment $(PS) --force
-	@$(BIN)/nbgrader autograde $(PS)
+	@$(BIN)/nbgrader autograde $(PS) || echo "Some submissions could not be graded: see above. The others are." >&2
 	@$(BIN)/nbgrader generate_feedback $(PS)
 	@$(BIN)/nbgrader export --to grades.csv
 
@@ -66,14 +79,14 @@ lint: $(INSTALLED) ## check style and layout of the code
 	@$(BIN)/ruff format --check .
 
 constraints: ## write constraints.txt anew: the exact versions that requirements.txt resolves to today
-	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	@set -euo pipefail; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	"$(PYTHON)" -m venv "$$scratch/venv"; \
 	"$$scratch/venv/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt; \
 	{ sed -n '/^#/p' constraints.txt; "$$scratch/venv/bin/pip" freeze --exclude-editable --exclude attnlib | sed 's/+cpu$$//'; } > "$$scratch/constraints.txt"; \
 	mv "$$scratch/constraints.txt" constraints.txt
 
 clean: ## remove what was built
-	rm -rf _build
+	rm -rf _build build
 
 distclean: clean ## remove what was built and installed
-	rm -rf .venv
+	rm -rf .venv attnlib.egg-info

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sysconfig
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -29,12 +30,16 @@ class Course:
         shutil.copytree(ROOT / "solutions", root / "solutions", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
         self.master = nbformat.read(root / "solutions" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
 
-    def nbgrader(self, *arguments: str) -> str:
-        """Run a command as it is typed, from the course's root; return what it said."""
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run a command as it is typed, from the course's root."""
         environment = os.environ | {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
-        outcome = subprocess.run(
+        return subprocess.run(
             ["nbgrader", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, timeout=600
         )
+
+    def nbgrader(self, *arguments: str) -> str:
+        """Run a command that must succeed; return what it said."""
+        outcome = self.run(*arguments)
         said = outcome.stdout + outcome.stderr
         assert outcome.returncode == 0, said
         return said
@@ -62,16 +67,19 @@ class Course:
         (cell,) = [cell for cell in self.master.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == name]
         return cell.source
 
-    def submit(self, student: str, answers: dict[str, str]) -> None:
-        """Fill answers into the released notebook and hand it in."""
+    def submit(self, student: str, answers: dict[str, str], copied: Sequence[str] = ()) -> None:
+        """Fill answers into the released notebook, copy some of its cells, and hand it in."""
         notebook = nbformat.read(self.root / "exercises" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", as_version=4)
-        for cell in notebook.cells:
+        for cell in list(notebook.cells):
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if name in answers:
                 cell.source = answers[name]
+            if name in copied:
+                notebook.cells.append(copy.deepcopy(cell))
+                notebook.cells[-1].id = f"copy-{name}"
         target = self.root / "submitted" / student / ASSIGNMENT
         target.mkdir(parents=True)
-        nbformat.write(copy.deepcopy(notebook), target / f"{ASSIGNMENT}.ipynb")
+        nbformat.write(notebook, target / f"{ASSIGNMENT}.ipynb")
 
     def exported_scores(self) -> dict[str, dict[str, str]]:
         self.nbgrader("export", "--to", "grades.csv")
@@ -104,8 +112,10 @@ def graded(course):
         | {broken: f"def {broken}(:\n    not Python", crashing: f"def {crashing}(*args):\n    raise RuntimeError"},
     )
     course.submit("endless", right | {endless: f"def {endless}(*args, **kwargs):\n{ENDLESS}"})
+    course.submit("copier", right, copied=[crashing, f"test_{crashing}"])
     everything = sum(course.points[f"test_{name}"] for name in course.functions)
     expected = {
+        "copier": everything,
         "empty": 0.0,
         "half": sum(course.points[f"test_{name}"] for name in half),
         "perfect": everything,
@@ -126,11 +136,16 @@ def test_zip_file_of_a_learning_management_system_is_sorted(course):
     archive = course.root / "downloaded" / "zipped" / "archive"
     archive.mkdir(parents=True)
     with zipfile.ZipFile(archive / "all.zip", "w") as file:
-        for name in ["grace_ps1.ipynb", "lovelaceada_1234_5678_ps1.ipynb"]:
+        for name in [
+            "grace_ps1.ipynb",
+            "lovelaceada_1234_5678_ps1.ipynb",
+            "alan_LATE_12_34_ps1-1.ipynb",
+            "kurt_ps1 (1).ipynb",
+        ]:
             file.write(release, name)
     course.nbgrader("zip_collect", "zipped")
     collected = sorted((course.root / "submitted").glob("*/zipped/ps1.ipynb"))
-    assert [path.parent.parent.name for path in collected] == ["grace", "lovelaceada"]
+    assert [path.parent.parent.name for path in collected] == ["alan", "grace", "kurt", "lovelaceada"]
     assert all(path.read_bytes() == release.read_bytes() for path in collected)
 
 
@@ -185,6 +200,13 @@ def test_feedback_shows_points_and_diagnosis(graded):
         assert "Score:" in page
     assert "NotImplementedError" in (course.root / f"feedback/empty/{ASSIGNMENT}/{ASSIGNMENT}.html").read_text()
     assert "No reply from kernel" in (course.root / f"feedback/endless/{ASSIGNMENT}/{ASSIGNMENT}.html").read_text()
+
+
+def test_a_seed_that_is_no_number_stops_before_anything_is_graded(course, monkeypatch):
+    monkeypatch.setenv("ATTNLIB_COURSE_SEED", "autumn")
+    outcome = course.run("autograde", ASSIGNMENT)
+    assert outcome.returncode != 0
+    assert "ATTNLIB_COURSE_SEED must be a whole number, got 'autumn'" in outcome.stdout + outcome.stderr
 
 
 def test_grading_again_changes_nothing(graded):
