@@ -99,7 +99,7 @@ def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def resolve_axis(axis: int, array: Array, name: str = "scores") -> int:
     """Return ``axis`` counted from the front, or raise TypeError or ValueError."""
-    if not _is_integer(axis):
+    if not is_integer(axis):
         raise TypeError(f"axis must be an integer, got {type(axis).__name__}")
     index = int(axis)
     if not -array.ndim <= index < array.ndim:
@@ -110,7 +110,7 @@ def resolve_axis(axis: int, array: Array, name: str = "scores") -> int:
 def require_count(**numbers: int) -> None:
     """Raise unless every number is an integer that is not negative."""
     for name, number in numbers.items():
-        if not _is_integer(number):
+        if not is_integer(number):
             raise TypeError(f"{name} must be an integer, got {type(number).__name__}")
         if number < 0:
             raise ValueError(f"{name} must not be negative, got {number}")
@@ -122,6 +122,11 @@ def require_positive(name: str, number: float) -> None:
         raise TypeError(f"{name} must be a number, got {type(number).__name__}")
     if not 0 < number < float("inf"):
         raise ValueError(f"{name} must be a positive finite number, got {number}")
+
+
+def is_integer(number) -> bool:
+    """Tell whether ``number`` is an int of Python's or NumPy's; True and False are none."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def accumulation_dtype(xp: ModuleType, *arrays: Array):
@@ -149,10 +154,6 @@ def _is_real_floating(array: Array) -> bool:
     if isinstance(array, torch.Tensor):
         return array.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
     return array.dtype in (np.float16, np.float32, np.float64)
-
-
-def _is_integer(number) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
 
 
 def _refuse_subclass(name: str, array: Array) -> None:

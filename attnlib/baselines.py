@@ -11,6 +11,7 @@ module                  lengths          inputs that output t depends on
 ======================  ===============  ==========================================
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -20,7 +21,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from attnlib._arrays import require_positive
+from attnlib._arrays import is_integer, require_positive
 
 _CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -46,6 +47,8 @@ class FeedForwardOverTime(nn.Module):
 
     Raises
     ------
+    TypeError
+        If a size or the seed is not an integer.
     ValueError
         If a size is below 1; when called, if the input has another length or width.
 
@@ -100,6 +103,8 @@ class Convolutional(nn.Module):
 
     Raises
     ------
+    TypeError
+        If a size or the seed is not an integer.
     ValueError
         If a size is below 1; when called, if the input has another width or no place.
 
@@ -171,9 +176,11 @@ class Recurrent(nn.Module):
 
     Raises
     ------
+    TypeError
+        If a size or the seed is not an integer.
     ValueError
-        If a size is below 1, the cell is unknown or a plain cell is given a keep_bias; when called, if the input
-        has another width or no place.
+        If a size is below 1, the cell is unknown, keep_bias is not finite or a plain cell is given one; when
+        called, if the input has another width or no place.
 
     References
     ----------
@@ -203,6 +210,8 @@ class Recurrent(nn.Module):
         super().__init__()
         _require_sizes(input_dim=input_dim, output_dim=output_dim, hidden_dim=hidden_dim)
         _require_cell(cell)
+        if not math.isfinite(keep_bias):
+            raise ValueError(f"keep_bias must be a finite number, got {keep_bias}")
         if cell == "rnn" and keep_bias != 0:
             raise ValueError(f"a plain cell has no gate, so keep_bias must be 0, got {keep_bias}")
         self.input_dim, self.output_dim, self.cell = input_dim, output_dim, cell
@@ -254,6 +263,8 @@ def convolution_cost(length: int, dim: int, kernel_size: int) -> LayerCost:
 
     Raises
     ------
+    TypeError
+        If a size is not an integer.
     ValueError
         If length or dim is below 1, or the kernel below 2: such a one never reaches another place.
 
@@ -287,6 +298,8 @@ def recurrence_cost(length: int, dim: int, cell: str = "rnn") -> LayerCost:
 
     Raises
     ------
+    TypeError
+        If a size is not an integer.
     ValueError
         If length or dim is below 1, or the cell is unknown.
 
@@ -332,7 +345,7 @@ def gradient_by_distance(model: nn.Module, inputs: Float[Tensor, "batch length i
     .. math:: g_t = \frac{1}{B} \sum_b \Big\lVert \frac{\partial y_{b,n}}{\partial x_{b,n-t}} \Big\rVert_F
 
     A place that the last output does not depend on has exactly 0; so has one whose gradient is too small for
-    the dtype. The model's own gradients stay as they are.
+    the dtype. Squares are taken and added up in float64. The model's own gradients stay as they are.
 
     Parameters
     ----------
@@ -344,7 +357,7 @@ def gradient_by_distance(model: nn.Module, inputs: Float[Tensor, "batch length i
     Returns
     -------
     norms : (length,)
-        From distance t = 0, the last input itself, to n - 1, the first.
+        In the dtype of the inputs. From distance t = 0, the last input itself, to n - 1, the first.
 
     References
     ----------
@@ -359,9 +372,9 @@ def gradient_by_distance(model: nn.Module, inputs: Float[Tensor, "batch length i
     inputs = inputs.detach().clone().requires_grad_()
     with torch.enable_grad():
         last = model(inputs)[:, -1].sum(dim=0)  # (output_dim,): sequences don't mix, so a sum keeps them apart
-        rows = [torch.autograd.grad(output, inputs, retain_graph=True)[0] for output in last]
-    norms = torch.stack(rows).square().sum(dim=(0, 3)).sqrt()  # (batch, length)
-    return norms.mean(dim=0).flip(0)
+        rows = [_gradient(output, inputs) for output in last]
+    norms = torch.stack(rows).double().square().sum(dim=(0, 3)).sqrt()  # (batch, length)
+    return norms.mean(dim=0).flip(0).to(inputs.dtype)
 
 
 def recall_task(
@@ -388,6 +401,8 @@ def recall_task(
 
     Raises
     ------
+    TypeError
+        If a size or the seed is not an integer.
     ValueError
         If a size is below 1.
 
@@ -447,6 +462,8 @@ def train_recall(
 
     Raises
     ------
+    TypeError
+        If a size, the number of updates or the seed is not an integer.
     ValueError
         If a size is below 1, updates are negative or the learning rate is not positive and finite.
 
@@ -458,6 +475,7 @@ def train_recall(
     """
     _require_sizes(length=length, symbols=symbols, batch=batch)
     require_positive("learning_rate", learning_rate)
+    _require_integers(updates=updates)
     if updates < 0:
         raise ValueError(f"updates must be at least 0, got {updates}")
     generator, device = _generator(seed), next(model.parameters()).device
@@ -475,19 +493,40 @@ def train_recall(
     return (answers.cpu() == targets).float().mean().item()
 
 
+def _gradient(output: Float[Tensor, ""], inputs: Tensor) -> Tensor:
+    """Return the gradient of a number, zeros where the inputs have no part in it."""
+    gradient = None
+    if output.requires_grad:
+        (gradient,) = torch.autograd.grad(output, inputs, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(inputs) if gradient is None else gradient
+
+
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Draw from the seed inside the block, and leave the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(_whole_seed(seed))
         yield
 
 
 def _generator(seed: int | torch.Generator) -> torch.Generator:
-    return seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    return seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(_whole_seed(seed))
+
+
+def _whole_seed(seed: int) -> int:
+    if not is_integer(seed):
+        raise TypeError(f"seed must be an integer, got {type(seed).__name__}")
+    return int(seed)  # torch doesn't take NumPy's integers
+
+
+def _require_integers(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if not is_integer(number):
+            raise TypeError(f"{name} must be an integer, got {type(number).__name__}")
 
 
 def _require_sizes(**sizes: int) -> None:
+    _require_integers(**sizes)
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1, got {size}")

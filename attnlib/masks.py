@@ -1,9 +1,12 @@
 """Boolean masks for attention: True = may be attended to, broadcast to the scores (..., query, key)."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
 import array_api_compat
 import numpy as np
+import torch
 from jaxtyping import Bool, Integer
 
 from attnlib._arrays import Array, namespace, require_boolean, require_count, require_integer
@@ -36,7 +39,8 @@ def padding_mask(
     TypeError
         If the lengths or ``max_length`` are not integers.
     ValueError
-        If a length is negative or above ``max_length``, or if there is no length to take the width from.
+        If a length is negative or above ``max_length``, if there is no length to take the width from, or if rows
+        of lengths differ in number.
 
     Examples
     --------
@@ -44,8 +48,7 @@ def padding_mask(
     array([[ True,  True,  True],
            [ True, False, False]])
     """
-    if isinstance(lengths, Sequence):
-        lengths = np.asarray(lengths, dtype=None if len(lengths) else int)
+    lengths = _array_of(lengths)
     xp = namespace(lengths=lengths)
     require_integer(lengths=lengths)
     size = array_api_compat.size(lengths)
@@ -148,12 +151,23 @@ def combine_masks(*masks: Bool[Array, "..."] | None) -> Bool[Array, "..."] | Non
     xp = namespace(**given)
     require_boolean(**given)
     try:
-        shape = np.broadcast_shapes(*(tuple(mask.shape) for mask in given.values()))
+        np.broadcast_shapes(*(tuple(mask.shape) for mask in given.values()))
     except ValueError:
         came = ", ".join(f"{name} {tuple(mask.shape)}" for name, mask in given.items())
         raise ValueError(f"masks must broadcast to each other, got {came}") from None
-    first, *rest = given.values()
-    combined = xp.asarray(xp.broadcast_to(first, shape), copy=True)
-    for mask in rest:
-        combined &= mask
-    return combined
+    # Not in place: under torch.func.vmap a mask may have an axis that the first one has not.
+    combined = reduce(and_, given.values())
+    # A copy of a single mask, which is the caller's; an array again of two NumPy masks without axes.
+    return xp.asarray(combined, copy=True if len(given) == 1 else None)
+
+
+def _array_of(lengths: Array | Sequence[int]) -> Array:
+    expected = "lengths must be a sequence or an array of integers"
+    if isinstance(lengths, Sequence):
+        try:
+            return np.asarray(lengths, dtype=None if len(lengths) else int)
+        except ValueError:
+            raise ValueError(f"{expected}, got rows of unequal length") from None
+    if not isinstance(lengths, np.ndarray | np.generic | torch.Tensor):
+        raise TypeError(f"{expected}, got {type(lengths).__name__}")
+    return lengths

@@ -87,7 +87,8 @@ def normalise(similarities: Float[Array, "*similarities"], *, axis: int = -1) ->
     Returns
     -------
     weights : (...)
-        Same shape and dtype. Where similarities sum to 0 there is nothing to go by, and the weights are 0.
+        Same shape and dtype. Where similarities sum to 0 there is nothing to go by, and the weights are 0. An
+        infinite similarity gets NaN, because ∞ / ∞ is no number.
 
     Raises
     ------
@@ -107,8 +108,13 @@ def normalise(similarities: Float[Array, "*similarities"], *, axis: int = -1) ->
     require_floating(similarities=similarities)
     axis = resolve_axis(axis, similarities, "similarities")
     wide = xp.astype(similarities, accumulation_dtype(xp, similarities))
-    total = xp.sum(wide, axis=axis, keepdims=True)
-    weights = xp.where(total == 0, 0.0, wide) / xp.where(total == 0, 1.0, total)
+    limit = float(xp.finfo(wide.dtype).max)
+    # Only a row whose sum could overflow is scaled: scaling rounds, and sums of exactly 0 have to stay 0.
+    large = xp.any(xp.abs(wide) > limit / (2 * max(wide.shape[axis], 1)), axis=axis, keepdims=True)
+    wide = xp.where(large, wide / limit, wide)
+    with np.errstate(invalid="ignore"):
+        total = xp.sum(wide, axis=axis, keepdims=True)
+        weights = xp.where(total == 0, 0.0, wide) / xp.where(total == 0, 1.0, total)
     return xp.astype(weights, similarities.dtype)
 
 
@@ -271,7 +277,8 @@ def kernel_weights(
     Raises
     ------
     TypeError
-        If query or key is not floating point, NumPy and torch are mixed, or the kernel is not a function.
+        If query, key or what the kernel returns is not floating point, NumPy and torch are mixed, or the kernel
+        is not a function.
     ValueError
         If their dimensions differ, leading dimensions do not broadcast, the bandwidth is not positive and finite,
         or the kernel returns another shape than it was given.
@@ -294,11 +301,7 @@ def kernel_weights(
     broadcast_batch(query=tuple(query.shape[:-2]), key=tuple(key.shape[:-2]))
     squared = _squared_distance(xp, query, key, width, from_nearest=kernel is gaussian)
     similarities = kernel(squared)
-    if tuple(similarities.shape) != tuple(squared.shape):
-        raise ValueError(
-            f"kernel must keep the shape {tuple(squared.shape)} of the squared distances, "
-            f"but returned {tuple(similarities.shape)}"
-        )
+    _require_similarities(squared, similarities)
     return xp.astype(normalise(similarities), xp.result_type(query.dtype, key.dtype))
 
 
@@ -350,25 +353,53 @@ def kernel_regression(
     return weighted_sum(kernel_weights(query, key, kernel=kernel, width=width), values)
 
 
+def _require_similarities(squared: Array, similarities: Array) -> None:
+    """Raise unless a kernel returned floating-point numbers of its argument's library and shape."""
+    result = {"the kernel's result": similarities}
+    namespace(query=squared, **result)
+    require_floating(**result)
+    if tuple(similarities.shape) != tuple(squared.shape):
+        raise ValueError(
+            f"kernel must keep the shape {tuple(squared.shape)} of the squared distances, "
+            f"but returned {tuple(similarities.shape)}"
+        )
+
+
 def _squared_distance(
     xp: ModuleType, query: Array, key: Array, width: float, *, from_nearest: bool
 ) -> Float[Array, "*batch query key"]:
-    """Return the squared distances in widths, kept finite; or how much larger each is than the query's smallest.
-
-    Less the smallest, a Gaussian row changes by a factor, which cancels in the quotient, and a far query can't
-    divide 0 by 0. The distances are then squared as parts of the query's largest, so that no two of them meet at
-    the end of the dtype's range.
-    """
+    """Return the squared distances in widths, kept finite; or how much larger each is than the nearest key's."""
     dtype = accumulation_dtype(xp, query, key)
-    width = in_range(xp, width, dtype)
-    limit = math.sqrt(xp.finfo(dtype).max / max(query.shape[-1], 1)) / 2
-    with np.errstate(over="ignore"):
-        difference = xp.astype(query, dtype)[..., :, None, :] - xp.astype(key, dtype)[..., None, :, :]
-        if not from_nearest or 0 in difference.shape[-2:]:
-            return xp.sum(xp.clip(difference / width, -limit, limit) ** 2, axis=-1)
-        size = constant(xp.where(xp.isfinite(difference), xp.abs(difference), 0.0))
-        largest = xp.max(size, axis=(-2, -1), keepdims=True)
-        largest = xp.where(largest == 0, 1.0, largest)
-        parts = xp.sum((difference / largest) ** 2, axis=-1)
-        steps = xp.clip(largest[..., 0] / width, 0, limit) ** 2
-        return (parts - constant(xp.min(parts, axis=-1, keepdims=True))) * steps
+    width = in_range(xp, min(width, float(xp.finfo(dtype).max)) / 4, dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # In quarters, neither a difference nor the sum of two differences leaves the dtype's range.
+        difference = xp.astype(query, dtype)[..., :, None, :] / 4 - xp.astype(key, dtype)[..., None, :, :] / 4
+        if from_nearest and 0 not in difference.shape[-2:]:
+            return _beyond_nearest(xp, difference, width)
+        return xp.sum(_bounded(xp, difference / width) ** 2, axis=-1)
+
+
+def _beyond_nearest(xp: ModuleType, difference: Array, width: float) -> Float[Array, "*batch query key"]:
+    """Return how much larger each squared distance in widths is than the nearest key's, as (d - n)(d + n).
+
+    A Gaussian row changes by a factor, which cancels in the quotient, and a far query can't divide 0 by 0. What
+    is common to a row, and so cancels, is constant in the gradient. The unit is the distance of the nearest key
+    or the width, whichever is larger: a far key then has no say in the weights of the near ones.
+    """
+    size = constant(xp.where(xp.isfinite(difference), xp.abs(difference), xp.finfo(difference.dtype).max))
+    reach = xp.min(xp.max(size, axis=-1, keepdims=True), axis=-2, keepdims=True)
+    unit = xp.where(reach > width, reach, width)
+    near = xp.argmin(xp.sum(_bounded(xp, size / unit) ** 2, axis=-1, keepdims=True), axis=-2, keepdims=True)
+    keys = xp.arange(size.shape[-2], dtype=near.dtype, device=array_api_compat.device(size))[:, None]
+    nearest = constant(xp.sum(xp.where(keys == near, difference, 0.0), axis=-2, keepdims=True))
+    less, more = (_bounded(xp, part / unit) for part in (difference - nearest, difference + nearest))
+    beyond = xp.sum(less * more, axis=-1)
+    # Of keys that are equally near but for rounding, argmin may have missed the nearest by a little.
+    beyond = beyond - constant(xp.min(beyond, axis=-1, keepdims=True))
+    return beyond * _bounded(xp, unit[..., 0] / width) ** 2
+
+
+def _bounded(xp: ModuleType, parts: Array) -> Array:
+    """Clip numbers so that the sum of their squares over the last axis is finite."""
+    limit = math.sqrt(xp.finfo(parts.dtype).max / max(parts.shape[-1], 1)) / 2
+    return xp.clip(parts, -limit, limit)

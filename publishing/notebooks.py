@@ -32,7 +32,8 @@ def masters(root: Path = ROOT) -> list[Path]:
 
 def is_text_notebook(path: Path) -> bool:
     """Tell whether a page has a kernel."""
-    return re.match(r"\A---\n(.*\n)*?kernelspec:", path.read_text(encoding="utf-8")) is not None
+    header = re.match(r"---\n(.*?\n)??---[ \t]*$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return header is not None and re.search(r"^kernelspec:", header[0], re.MULTILINE) is not None
 
 
 def export_chapter(path: Path, book: Book) -> NotebookNode:
@@ -79,7 +80,7 @@ def write_all(root: Path = ROOT) -> list[Path]:
     written = []
     for path, text in exported(root).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", newline="\n")
             written.append(path)
     return written
 

@@ -135,6 +135,11 @@ def test_leading_dimensions():
         _arrays.broadcast_batch(query=(2,), key=(3,), value=())
 
 
+def test_is_integer():
+    assert all(_arrays.is_integer(number) for number in (0, -3, np.int64(2), np.uint8(1)))
+    assert not any(_arrays.is_integer(number) for number in (True, np.True_, 1.0, np.float64(1), "1", None, np.ones(1)))
+
+
 def test_constant_cuts_the_gradient():
     tensor = torch.ones(2, requires_grad=True)
     assert not _arrays.constant(tensor).requires_grad

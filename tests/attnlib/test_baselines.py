@@ -4,6 +4,7 @@ import math
 import re
 from collections import deque
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -314,6 +315,40 @@ def test_gradient_is_the_mean_norm_of_the_jacobian(make, batch):
     torch.testing.assert_close(gradient_by_distance(model, inputs), norms)
 
 
+class Scaled(nn.Module):
+    """Hand the input on, times a number."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, inputs):
+        return inputs * self.scale
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-23, 1.0, 1e23, 1e38])
+def test_gradients_whose_squares_leave_the_range(scale):
+    norms = gradient_by_distance(Scaled(scale), noise(2, 3, 4))
+    assert norms.dtype == torch.float32
+    torch.testing.assert_close(norms, torch.tensor([2 * scale, 0, 0]), rtol=1e-5, atol=0)
+
+
+class Deaf(nn.Module):
+    """Answer without listening."""
+
+    def __init__(self, trained):
+        super().__init__()
+        self.bias = nn.Parameter(torch.ones(3), requires_grad=trained)
+
+    def forward(self, inputs):
+        return self.bias.expand(*inputs.shape[:2], 3)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_model_that_ignores_its_input_has_gradient_zero(trained):
+    assert gradient_by_distance(Deaf(trained), noise(2, 3, 4)).tolist() == [0, 0, 0]
+
+
 def test_gradient_leaves_model_and_inputs_alone():
     model, inputs = MAKERS["lstm"](seed=0), noise(2, 4, 2).requires_grad_()
     before = inputs.detach().clone()
@@ -506,6 +541,43 @@ def test_sizes_below_one(function, name, size):
     seed = {} if function.__name__.endswith("cost") else {"seed": 0}
     with raises(f"{name} must be at least 1, got {size}"):
         function(**arguments, **seed)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(function, name) for function, names in SIZES.items() for name in names]
+)
+@pytest.mark.parametrize("size", [2.0, 10.5, "2", True, None])
+def test_sizes_that_are_no_integers(function, name, size, unchecked):
+    arguments = dict.fromkeys(SIZES[function], 2) | {name: size}
+    seed = {} if function.__name__.endswith("cost") else {"seed": 0}
+    with pytest.raises(TypeError, match=f"^{name} must be an integer, got {type(size).__name__}$"):
+        function(**arguments, **seed)
+
+
+def test_updates_that_are_no_integer(unchecked):
+    with pytest.raises(TypeError, match=r"^updates must be an integer, got float$"):
+        train_recall(Recurrent(4, 2, 3, seed=0), 2, 2, updates=1.5, seed=0)
+
+
+@every_module
+def test_numpy_integers_pass_and_other_seeds_do_not(make, unchecked):
+    for one, other in zip(make(seed=np.int64(3)).parameters(), make(seed=3).parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(recall_task(np.int64(2), 3, 4, seed=np.int64(3))[0], recall_task(2, 3, 4, seed=3)[0])
+    assert convolution_cost(np.int64(10), 4, 3) == convolution_cost(10, 4, 3)
+    for wrong in (1.0, "1", None):
+        message = f"^seed must be an integer.*, got {type(wrong).__name__}$"
+        with pytest.raises(TypeError, match=message):
+            make(seed=wrong)
+        with pytest.raises(TypeError, match=message):
+            recall_task(2, 3, 4, seed=wrong)
+
+
+@cells
+@pytest.mark.parametrize("bias", [math.nan, math.inf, -math.inf])
+def test_keep_bias_that_is_not_finite(cell, bias):
+    with raises(f"keep_bias must be a finite number, got {bias}"):
+        Recurrent(2, 2, 2, cell, keep_bias=bias, seed=0)
 
 
 def test_kernel_of_one():

@@ -90,7 +90,12 @@ class TestPaddingErrors:
 
     def test_no_array(self):
         for lengths in (3, None, {3}):
-            with fails(TypeError, f"lengths must be a NumPy array or a torch tensor, got {type(lengths).__name__}"):
+            with fails(TypeError, f"lengths must be a sequence or an array of integers, got {type(lengths).__name__}"):
+                padding_mask(lengths, 4)
+
+    def test_ragged_lists(self):
+        for lengths in ([[1, 2], [3]], [1, [2]]):
+            with fails(ValueError, "lengths must be a sequence or an array of integers, got rows of unequal length"):
                 padding_mask(lengths)
 
     def test_max_length(self):
@@ -189,6 +194,14 @@ def test_combined_masks_are_new_and_their_parts_unchanged(library):
             assert combined.flags.writeable
         combined[...] = True
         assert all(same(mask, copy) for mask, copy in zip([m for m in masks if m is not None], before, strict=True))
+
+
+def test_combine_under_vmap():
+    many, one = torch.tensor([[True, False, True], [False, False, True]]), torch.tensor([True, True, False])
+    expected = (many & one).tolist()
+    assert torch.func.vmap(lambda mask: combine_masks(mask, one))(many).tolist() == expected
+    assert torch.func.vmap(lambda mask: combine_masks(one, mask))(many).tolist() == expected
+    assert torch.func.vmap(combine_masks)(many).tolist() == many.tolist()
 
 
 def test_broadcast_and_read_only_masks():

@@ -154,10 +154,34 @@ def test_normalise_sums_in_float32():
         np.testing.assert_array_equal(weights, [0.5, 0.5])
 
 
+@kinds
+def test_normalise_of_the_largest_numbers_and_of_exact_cancellation(kind):
+    largest = np.finfo(np.float32).max if "bfloat16" in kind else np.finfo(dtype_of(kind)).max
+    for row in ([largest, largest], [largest / 2] * 2, [largest, largest / 2, largest / 2]):
+        weights = plain(normalise(make([row, [1.0] * len(row)], kind)))
+        given = plain(make(row, kind))
+        if np.isfinite(given).all():
+            np.testing.assert_allclose(weights[0], given / given[0] / (given / given[0]).sum(), rtol=tolerance_of(kind))
+        np.testing.assert_allclose(weights[1], 1 / len(row), rtol=tolerance_of(kind))
+    assert plain(normalise(make([3, 4, -7], kind))).tolist() == [0, 0, 0]
+    smallest = make([[1e-45, 1e-45]], kind) if "32" in kind else make([[5e-324, 5e-324]], "numpy-float64")
+    assert plain(normalise(smallest)).tolist() == [[0.5, 0.5]]
+
+
+@kinds
+def test_an_infinite_similarity_gets_nan_without_a_warning(kind):
+    weights = plain(normalise(make([[INF, 1], [INF, INF], [1, 1]], kind)))
+    np.testing.assert_array_equal(weights, [[NAN, 0], [NAN, NAN], [0.5, 0.5]])
+    assert np.isnan(plain(normalise(make([INF, -INF, 1], kind)))).all()
+
+
 def test_normalises_gradient():
     similarities = make([[1.0, 3.0, 0.0], [0.5, 2.0, 4.0]], "torch-float64", grad=True)
     for axis in (0, 1):
         assert torch.autograd.gradcheck(lambda a, axis=axis: normalise(a, axis=axis), similarities)
+    large = make([3e38, 1e38], "torch-float32", grad=True)
+    (normalise(large) * torch.tensor([3e38, 0.0])).sum().backward()
+    torch.testing.assert_close(large.grad, torch.tensor([3 / 16, -9 / 16]), rtol=1e-3, atol=0)
     zeros = make([[0.0, 0.0]], "torch-float64", grad=True)
     normalise(zeros).sum().backward()
     assert torch.isfinite(zeros.grad).all()
@@ -301,6 +325,70 @@ def test_distances_near_the_end_of_the_range(kind):
         assert plain(kernel_weights(query, key, width=width)).tolist() == [[0, 1, 0]]
         for compact in (boxcar, epanechnikov):
             assert plain(kernel_weights(query, key, kernel=compact, width=width)).tolist() == [[0, 0, 0]]
+
+
+@libraries
+@pytest.mark.parametrize(
+    ("dtype", "query", "key", "width", "expected"),
+    [
+        ("float32", [0], [[0], [1], [1e30]], 1, [0.622459, 0.377541, 0]),
+        ("float32", [0], [[0], [1], [1e20]], 1, [0.622459, 0.377541, 0]),
+        ("float64", [0], [[0], [1], [1e170]], 1, [0.622459, 0.377541, 0]),
+        ("float32", [0], [[1e6], [1e6 + 1]], 1000, [0.731059, 0.268941]),
+        ("float64", [0], [[1e6], [1e6 + 1]], 1000, [0.731059, 0.268941]),
+        ("float32", [3e38], [[-3e38]], 1e-30, [1]),
+        ("float32", [3e38], [[-3e38], [-2e38], [3e38]], 1e-30, [0, 0, 1]),
+        ("float32", [0], [[1e-30], [1], [1e30]], 1, [0.622459, 0.377541, 0]),
+        ("float32", [0, 0], [[0, 1], [1, 0.5]], 1e-30, [1, 0]),
+        ("float32", [0, 0], [[1, 0.5], [0, 1], [0.1, 0.2]], 1e-45, [0, 0, 1]),
+        ("float32", [0, 0], [[1, 1], [1, 1 - 6e-8], [1 - 6e-8, 1 - 6e-8]], 1e-30, [0, 0, 1]),
+        ("float32", [0, 0], [[1, 3e38], [1, 1], [1, 2]], 1, [0, 0.817574, 0.182426]),
+        ("float32", [1], [[1], [INF], [2]], 1, [0.622459, 0, 0.377541]),
+        ("float32", [0], [[1e-30], [1e30]], 1e45, [0.5, 0.5]),
+    ],
+)
+def test_a_gaussian_row_at_the_ends_of_the_range(library, dtype, query, key, width, expected):
+    query, key = make([query], f"{library}-{dtype}"), make(key, f"{library}-{dtype}")
+    weights = plain(kernel_weights(query, key, width=width))
+    np.testing.assert_allclose(weights, [expected], rtol=0, atol=2e-6)
+
+
+@libraries
+@kernels
+def test_a_key_that_is_nan_or_infinities_that_meet_make_the_row_nan(library, kernel):
+    query, key = make([[0.0], [INF]], f"{library}-float32"), make([[NAN], [INF]], f"{library}-float32")
+    assert np.isnan(plain(kernel_weights(query, key[:1], kernel=kernel))).all()
+    assert np.isnan(plain(kernel_weights(query[1:], key[1:], kernel=kernel))).all()
+
+
+@kernels
+@libraries
+def test_a_width_beyond_every_float(library, kernel):
+    points = make([[0.0], [1.0]], f"{library}-float32")
+    np.testing.assert_allclose(plain(kernel_weights(points, points, kernel=kernel, width=10**400)), 0.5)
+
+
+def test_a_gaussian_rows_gradient_is_that_of_the_plain_formula():
+    query = make([[0.1, 0.2], [0.9, -0.3], [40.0, 1.0]], "torch-float64", grad=True)
+    key = make([[0.0, 0.0], [0.5, 0.4], [1.2, -0.1], [30.0, 2.0]], "torch-float64", grad=True)
+    factors = make(np.cos(np.arange(12)).reshape(3, 4), "torch-float64")
+    for width in (0.3, 1.1, 20.0):
+        squared = ((query[:, None] - key) / width).square().sum(-1)
+        expected = torch.autograd.grad(((-squared / 2).softmax(-1) * factors).sum(), (query, key))
+        weights = kernel_weights(query, key, width=width)
+        came = torch.autograd.grad((weights * factors).sum(), (query, key))
+        for one, other in zip(came, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+        assert torch.autograd.gradcheck(lambda q, k, width=width: kernel_weights(q, k, width=width), (query, key))
+
+
+def test_a_far_key_leaves_the_gradients_of_the_others_alone():
+    key = make([[0.0], [1.0], [1e30]], "torch-float32", grad=True)
+    kernel_weights(make([[0.25]], "torch-float32"), key)[0, 0].backward()
+    near = make([[0.0], [1.0]], "torch-float32", grad=True)
+    kernel_weights(make([[0.25]], "torch-float32"), near)[0, 0].backward()
+    torch.testing.assert_close(key.grad[:2], near.grad)
+    assert key.grad[2] == 0
 
 
 @kinds
@@ -548,6 +636,13 @@ class TestErrors:
         points = np.ones((2, 1))
         with fails(ValueError, "kernel must keep the shape (2, 2) of the squared distances, but returned (2,)"):
             kernel_weights(points, points, kernel=lambda squared: squared.sum(axis=-1))
+        with fails(TypeError, "the kernel's result must be a NumPy array or a torch tensor, got float"):
+            kernel_weights(points, points, kernel=lambda squared: 1.0)
+        with fails(TypeError, "the kernel's result must hold floating-point numbers, got dtype bool"):
+            kernel_weights(points, points, kernel=lambda squared: squared <= 1)
+        with fails(TypeError, "query is a torch tensor but the kernel's result is a NumPy array"):
+            tensor = torch.from_numpy(points)
+            kernel_weights(tensor, tensor, kernel=lambda squared: squared.numpy())
 
 
 @given(hnp.arrays(np.float64, (2, 3), elements=finite))

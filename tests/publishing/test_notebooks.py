@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from publishing.exercises import generate, problem_sets
-from publishing.notebooks import chapters, exported, masters, write_all
+from publishing.notebooks import chapters, exported, is_text_notebook, masters, write_all
 from publishing.settings import ROOT, load_settings
 
 EXPORTED = exported()
@@ -26,6 +26,21 @@ RAW_MARKUP = {
 
 def relative(path):
     return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("---\njupytext:\n  x: y\nkernelspec:\n  name: python3\n---\n# T\n", True),
+        ("---\ntitle: T\n---\n\n```yaml\nkernelspec:\n```\n", False),
+        ("---\n---\nkernelspec:\n---\n", False),
+        ("# T\n\n---\nkernelspec:\n---\n", False),
+    ],
+)
+def test_a_text_notebook_names_its_kernel_in_its_header(tmp_path, text, expected):
+    path = tmp_path / "page.md"
+    path.write_text(text, encoding="utf-8")
+    assert is_text_notebook(path) is expected
 
 
 def test_every_text_notebook_is_exported():
