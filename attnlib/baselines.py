@@ -345,7 +345,7 @@ def gradient_by_distance(model: nn.Module, inputs: Float[Tensor, "batch length i
     .. math:: g_t = \frac{1}{B} \sum_b \Big\lVert \frac{\partial y_{b,n}}{\partial x_{b,n-t}} \Big\rVert_F
 
     A place that the last output does not depend on has exactly 0; so has one whose gradient is too small for
-    the dtype. Squares are taken and added up in float64. The model's own gradients stay as they are.
+    the dtype. Squares are taken and added up in float64, on the CPU. The model's own gradients stay as they are.
 
     Parameters
     ----------
@@ -373,8 +373,8 @@ def gradient_by_distance(model: nn.Module, inputs: Float[Tensor, "batch length i
     with torch.enable_grad():
         last = model(inputs)[:, -1].sum(dim=0)  # (output_dim,): sequences don't mix, so a sum keeps them apart
         rows = [_gradient(output, inputs) for output in last]
-    norms = torch.stack(rows).double().square().sum(dim=(0, 3)).sqrt()  # (batch, length)
-    return norms.mean(dim=0).flip(0).to(inputs.dtype)
+    norms = torch.stack(rows).cpu().double().square().sum(dim=(0, 3)).sqrt()  # (batch, length)
+    return norms.mean(dim=0).flip(0).to(inputs)
 
 
 def recall_task(
