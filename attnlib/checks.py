@@ -30,7 +30,9 @@ def check_shape(answer: Any, shape: tuple[int, ...], *, name: str = "the answer"
     """
     came = tuple(_as_numpy(answer, name).shape)
     if came != tuple(shape):
-        raise AssertionError(f"{name} has shape {came}, expected {tuple(shape)}.{_shape_hint(came, tuple(shape))}")
+        hint = " Does the function return more than one thing?" if isinstance(answer, tuple) else ""
+        hint = hint or _shape_hint(came, tuple(shape))
+        raise AssertionError(f"{name} has shape {came}, expected {tuple(shape)}.{hint}")
 
 
 def check_dtype(answer: Any, dtype: str, *, name: str = "the answer") -> None:
@@ -72,13 +74,16 @@ def check_close(
     mistakes : mapping from str to values
         What to say, and the values that a known mistake gives. The first that fits is said.
     rtol, atol : float or None
-        Relative and absolute tolerance; None picks them from the answer's precision (1e-5 for float32, 1e-8
-        for float64).
+        Relative and absolute tolerance; None picks them from the precision of what is expected: 1e-8 for float64,
+        numbers and lists, 1e-5 for float32, 2e-3 for float16, 2e-2 for bfloat16. A float32 answer gets 1e-5 whatever
+        is expected. A float16 or bfloat16 answer gets no more than that by itself: give ``expected`` that dtype, or
+        give the tolerances, where a coarser answer is asked for.
 
     Raises
     ------
     AssertionError
-        If shape or values differ, with the place of the largest difference and, where one fits, the mistake.
+        If shape or values differ, with the mistake where one fits, and the place of the largest difference where
+        none does.
 
     Examples
     --------
@@ -87,17 +92,21 @@ def check_close(
     AssertionError: the answer is wrong. You added; take the mean.
     """
     came, wanted = _as_numpy(answer, name), _as_numpy(expected, "expected")
-    default = _tolerance(answer, expected)
+    coarse = _tolerance(answer)
+    default = max(_tolerance(expected), min(coarse, _TOLERANCE["float32"]))
     rtol, atol = default if rtol is None else rtol, default if atol is None else atol
     mistakes = mistakes or {}
     if came.shape != wanted.shape:
         diagnosis = _fitting_mistake(came, mistakes, rtol, atol)
         if diagnosis is None:
-            check_shape(answer, wanted.shape, name=name)
+            check_shape(answer, wanted.shape, name=name)  # says how the shapes differ
         raise AssertionError(f"{name} is wrong. {diagnosis}")
     if _close(came, wanted, rtol, atol):
         return
     diagnosis = _fitting_mistake(came, mistakes, rtol, atol)
+    if diagnosis is None and coarse > max(default, rtol, atol) and _close(came, wanted, coarse, coarse):
+        dtype = str(answer.dtype).removeprefix("torch.")
+        diagnosis = f"It has dtype {dtype}, which is too coarse to tell it from a wrong one: return float64."
     raise AssertionError(f"{name} is wrong. {diagnosis or _difference(came, wanted)}")
 
 
@@ -178,7 +187,9 @@ def _as_numpy(answer: Any, name: str) -> np.ndarray:
         answer = answer.float() if answer.dtype == torch.bfloat16 else answer
     try:
         array = np.asarray(answer)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
+        if isinstance(answer, tuple):
+            raise AssertionError(f"{name} is not an array. Does the function return more than one thing?") from None
         raise AssertionError(f"{name} is not an array: {error}") from None
     if array.dtype.kind not in "biuf":
         what = f"dtype {array.dtype}" if hasattr(answer, "dtype") else type(answer).__name__
@@ -186,9 +197,8 @@ def _as_numpy(answer: Any, name: str) -> np.ndarray:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def _tolerance(*arrays: Any) -> float:
-    names = [str(getattr(array, "dtype", "")).removeprefix("torch.") for array in arrays]
-    return max(_TOLERANCE.get(name, 1e-8) for name in names)
+def _tolerance(array: Any) -> float:
+    return _TOLERANCE.get(str(getattr(array, "dtype", "")).removeprefix("torch."), 1e-8)
 
 
 def _close(came: np.ndarray, wanted: np.ndarray, rtol: float, atol: float) -> bool:
@@ -213,7 +223,13 @@ def _difference(came: np.ndarray, wanted: np.ndarray) -> str:
         gap = np.where(same, 0.0, np.nan_to_num(np.abs(came - wanted), nan=np.inf, posinf=np.inf))
     place = np.unravel_index(gap.argmax(), gap.shape)
     where = f" at {tuple(int(index) for index in place)}" if came.ndim else ""
-    return f"Largest difference{where}: got {came[place]:.6g}, expected {wanted[place]:.6g}."
+    got, right = f"{came[place]:.6g}", f"{wanted[place]:.6g}"
+    if got != right:
+        return f"Largest difference{where}: got {got}, expected {right}."
+    return (
+        f"Largest difference{where}: got {got}, expected {right}: off by {gap[place]:.2g}. "
+        "Is a small number added, or a step done in float32?"
+    )
 
 
 def _shape_hint(came: tuple[int, ...], wanted: tuple[int, ...]) -> str:

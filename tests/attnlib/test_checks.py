@@ -50,17 +50,31 @@ class TestShape:
 
     def test_other_things(self):
         checks.check_shape([[1, 2], [3, 4]], (2, 2))
+        checks.check_shape((1, 2), (2,))
         checks.check_shape(3.5, ())
         with says_only("y is None. Does the function end without a return statement?"):
             checks.check_shape(None, (2,), name="y")
         with says("the answer is not an array: setting an array element with a sequence"):
             checks.check_shape([[1, 2], [3]], (2, 2))
+        with says("the answer is not an array: "):
+            checks.check_shape([torch.ones(2, requires_grad=True), 1], (2,))
         with says_only("the answer must hold real numbers, got str."):
             checks.check_shape("ab", (2,))
         with says_only("the answer must hold real numbers, got function."):
             checks.check_shape(lambda: None, ())
         with says_only("the answer must hold real numbers, got dtype complex128."):
             checks.check_shape(np.ones(2, dtype=complex), (2,))
+
+    @pytest.mark.parametrize("first", [np.ones((2, 3)), torch.ones(2, 3), torch.ones(2, 3, requires_grad=True)])
+    def test_more_than_one_thing(self, first):
+        with says_only("W is not an array. Does the function return more than one thing?"):
+            checks.check_shape((first, 1), (2, 3), name="W")
+        with says_only("W is not an array. Does the function return more than one thing?"):
+            checks.check_close((first, None), np.ones((2, 3)), name="W")
+
+    def test_two_arrays_of_one_shape(self):
+        with says_only("W has shape (2, 3), expected (3,). Does the function return more than one thing?"):
+            checks.check_close((np.ones(3), np.ones(3)), np.ones(3), name="W")
 
 
 class TestDtype:
@@ -89,12 +103,12 @@ class TestClose:
     @kinds
     def test_a_rounding_error_passes_and_a_mistake_does_not(self, kind):
         weights = np.array([[0.1, 0.9], [0.3, 0.7]])
-        checks.check_close(make(weights, kind), weights)
+        checks.check_close(make(weights, kind), make(weights, kind))
         checks.check_close(weights, make(weights, kind))
         with says("the answer is wrong. Largest difference at (1, 0): got 0."):
             checks.check_close(make([[0.1, 0.9], [0.2, 0.7]], kind), make(weights, kind))
 
-    def test_tolerances_follow_the_dtype(self):
+    def test_tolerances_follow_the_dtype_of_what_is_expected(self):
         for dtype, near, far in [
             ("float64", 1e-9, 1e-6),
             ("float32", 3e-6, 1e-4),
@@ -102,13 +116,40 @@ class TestClose:
             ("bfloat16", 1e-2, 1e-1),
         ]:
             kind = f"{'torch' if dtype == 'bfloat16' else 'numpy'}-{dtype}"
-            checks.check_close(make([1.0], kind), np.array([1 + near]))
+            checks.check_close(np.array([1 + near]), make([1.0], kind))
             with says("the answer is wrong."):
-                checks.check_close(make([1.0], kind), np.array([1 + far]))
+                checks.check_close(np.array([1 + far]), make([1.0], kind))
         checks.check_close(1.0, 1.5, atol=0.6)
         checks.check_close(100.0, 101.0, rtol=0.02)
         with says("the answer is wrong."):
             checks.check_close(1.0, 1.0 + 1e-9, rtol=0, atol=1e-12)
+
+    def test_a_coarse_answer_does_not_widen_the_tolerance(self):
+        checks.check_close(np.array([1.0], dtype="float32"), [1 + 3e-6])
+        checks.check_close(torch.tensor([1.0]), np.array([1 + 3e-6]))
+        for kind in ("numpy-float16", "torch-float16", "torch-bfloat16"):
+            dtype = kind.split("-")[1]
+            checks.check_close(make([1.0], kind), [1 + 3e-6])
+            with says_only(
+                f"w is wrong. It has dtype {dtype}, which is too coarse to tell it from a wrong one: return float64."
+            ):
+                checks.check_close(make([1.0], kind), [1 + 1e-3], name="w")
+            with says("w is wrong. Largest difference at (0,): got 1, expected 1.1."):
+                checks.check_close(make([1.0], kind), [1.1], name="w")
+            with says_only("w is wrong. You forgot it."):
+                checks.check_close(make([1.0], kind), [1.001], name="w", mistakes={"You forgot it.": [1.0]})
+            checks.check_close(make([1.0], kind), [1 + 1e-3], rtol=2e-3, atol=0)
+
+    def test_numbers_that_print_alike(self):
+        with says_only(
+            "the answer is wrong. Largest difference at (0, 0): got 17.5, expected 17.5: off by 4.4e-07. "
+            "Is a small number added, or a step done in float32?"
+        ):
+            checks.check_close(np.array([[17.5 - 4.4e-7]]), [[17.5]])
+        with says("the answer is wrong. Largest difference: got 1, expected 1: off by 3e-08. Is a small number"):
+            checks.check_close(1 + 3e-8, 1.0)
+        with says_only("the answer is wrong. Largest difference: got 0.5, expected 0.500001."):
+            checks.check_close(0.5, 0.500001)
 
     def test_lists_numbers_and_booleans(self):
         checks.check_close([1, 2], np.array([1.0, 2.0]))

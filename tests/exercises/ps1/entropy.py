@@ -156,3 +156,8 @@ def two_dimensions(weights, base=2.0):
     if weights.ndim == 1:
         return terms(weights, base).sum()
     return np.array([terms(row, base).sum() for row in weights])
+
+
+@wrong("adds 1e-6 inside the logarithm and hides it in float16", "dtype float16")
+def epsilon_in_float16(weights, base=2.0):
+    return (-(weights * np.log(weights + 1e-6)).sum(axis=-1) / np.log(base)).astype("float16")

@@ -162,3 +162,51 @@ def in_place(query, key, width):
     query /= width
     key /= width
     return normalise(np.exp(-squared_distances(query, key) / 2))
+
+
+@wrong("adds 1e-9 to the sum", "has 1e-09 added")
+def epsilon(query, key, width):
+    kernel = np.exp(-squared_distances(query, key) / (2 * width**2))
+    return kernel / (kernel.sum(axis=1, keepdims=True) + 1e-9)
+
+
+@wrong("adds 1e-12 to the sum", "has 1e-12 added")
+def smaller_epsilon(query, key, width):
+    kernel = np.exp(-squared_distances(query, key) / (2 * width**2))
+    return kernel / (kernel.sum(axis=1, keepdims=True) + 1e-12)
+
+
+@wrong("skips keys at distance 0", "at distance 0 was left out")
+def skips_distance_0(query, key, width):
+    squared = squared_distances(query, key)
+    return normalise(np.where(squared > 0, np.exp(-squared / (2 * width**2)), 0))
+
+
+@wrong("divides by (2 h)²", "2 * width**2, not (2 * width)**2")
+def bracket_wrong(query, key, width):
+    return normalise(np.exp(-squared_distances(query, key) / (2 * width) ** 2))
+
+
+@wrong("takes a width below 0.001 for 0.001", None)
+def width_at_least(query, key, width):
+    return normalise(np.exp(-squared_distances(query, key) / (2 * max(width, 1e-3) ** 2)))
+
+
+@wrong("takes a width above 100 for 100", None)
+def width_at_most(query, key, width):
+    return normalise(np.exp(-squared_distances(query, key) / (2 * min(width, 100) ** 2)))
+
+
+@wrong("rounds the width to one place", None)
+def width_rounded(query, key, width):
+    return normalise(np.exp(-squared_distances(query, key) / (2 * (round(width, 1) or width) ** 2)))
+
+
+@wrong("adds 1e-9 to the squared width", None)
+def epsilon_in_the_width(query, key, width):
+    return normalise(np.exp(-squared_distances(query, key) / (2 * width**2 + 1e-9)))
+
+
+@wrong("returns float16", "dtype float16")
+def float16_returned(query, key, width):
+    return normalise(np.exp(-squared_distances(query, key) / (2 * width**2))).astype("float16")

@@ -205,3 +205,23 @@ def empty_mask_only(scores, mask):
 @wrong("leaves the masked places out of the result", None)
 def left_out(scores, mask):
     return softmax(scores[np.broadcast_to(mask, scores.shape)])
+
+
+@wrong(
+    "subtracts the largest allowed score of the whole array, and guards the sum", "of the whole array; every row has"
+)
+def largest_allowed_of_all(scores, mask):
+    allowed = np.where(mask, scores.astype(np.float64), -np.inf)
+    exponentials = np.exp(allowed - max(allowed.max(), -1e300))
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return (exponentials / np.where(total == 0, 1, total)).astype(scores.dtype)
+
+
+@wrong(
+    "subtracts the largest allowed score of the whole array, and guards empty rows only", "its own. The other row gave"
+)
+def largest_allowed_of_all_unguarded(scores, mask):
+    allowed = np.where(mask, scores.astype(np.float64), -np.inf)
+    exponentials = np.exp(allowed - max(allowed.max(), -1e300))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return np.where(np.any(mask, axis=-1, keepdims=True), weights, 0).astype(scores.dtype)

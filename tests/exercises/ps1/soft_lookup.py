@@ -141,3 +141,14 @@ def hard_coded_shape(similarities, values):
     keys = 3 if similarities.shape[1] >= 3 else 2
     total = similarities[:, :keys].sum(axis=1, keepdims=True)
     return similarities[:, :keys] / np.where(total == 0, 1, total) @ values[:keys]
+
+
+@wrong("takes a sum below 1e-6 for 0 and replaces it by 1", "taken for 0 and replaced by 1")
+def small_sum_replaced(similarities, values):
+    total = similarities.sum(axis=1, keepdims=True)
+    return similarities / np.where(total < 1e-6, 1, total) @ values
+
+
+@wrong("adds 1e-12 to the sum and hides it in float16", "dtype float16")
+def epsilon_in_float16(similarities, values):
+    return (similarities / (similarities.sum(axis=1, keepdims=True) + 1e-12) @ values).astype("float16")

@@ -199,3 +199,38 @@ def fixed_shift(scores, axis=-1):
     shifted = np.where(scores.min() < -1000 and scores.ndim == 1, scores - 3000, shifted).astype(scores.dtype)
     exponentials = np.exp(shifted.astype(np.float64))
     return (exponentials / exponentials.sum(axis=axis, keepdims=True)).astype(scores.dtype)
+
+
+@wrong("subtracts the largest absolute value of the row", "the absolute value, or 0, is larger")
+def largest_absolute(scores, axis=-1):
+    exponentials = np.exp(scores - np.abs(scores).max(axis=axis, keepdims=True))
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+@wrong("subtracts the largest score, or 0 where that is negative", "the absolute value, or 0, is larger")
+def largest_or_0(scores, axis=-1):
+    exponentials = np.exp(scores - np.maximum(scores.max(axis=axis, keepdims=True), 0))
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+@wrong("subtracts the largest absolute value of the row and guards the sum", "is larger. Every exp became 0, and")
+def largest_absolute_guarded(scores, axis=-1):
+    exponentials = np.exp(scores - np.abs(scores).max(axis=axis, keepdims=True))
+    total = exponentials.sum(axis=axis, keepdims=True)
+    return exponentials / np.where(total == 0, 1, total).astype(scores.dtype)
+
+
+@wrong("returns the logarithm of the weights", "logarithms of the weights")
+def log_softmax(scores, axis=-1):
+    shifted = scores - scores.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+@wrong("returns the weights and a number", "return more than one thing")
+def two_things(scores, axis=-1):
+    return plain(scores, axis), 1
+
+
+@wrong("returns the weights and the exponentials", "return more than one thing")
+def two_arrays(scores, axis=-1):
+    return plain(scores, axis), np.exp(scores - scores.max(axis=axis, keepdims=True))

@@ -132,3 +132,28 @@ def in_place(scores, temperature):
 @wrong("does not divide by the sum", "not divided by their sum")
 def not_divided(scores, temperature):
     return np.exp(scores / temperature)
+
+
+@wrong("takes a temperature below 0.01 for 0.01", "below 0.01 was taken for 0.01")
+def at_least_a_hundredth(scores, temperature):
+    return softmax(scores / max(temperature, 0.01))
+
+
+@wrong("takes a temperature below 0.1 for 0.1", "below 0.1 was taken for 0.1")
+def at_least_a_tenth(scores, temperature):
+    return softmax(scores / max(temperature, 0.1))
+
+
+@wrong("takes a temperature below 0.0005 for 0.0005", None)
+def at_least_a_little(scores, temperature):
+    return softmax(scores / max(temperature, 5e-4))
+
+
+@wrong("adds 1e-8 to the temperature", None)
+def epsilon(scores, temperature):
+    return softmax(scores / (temperature + 1e-8))
+
+
+@wrong("returns float16", "dtype float16")
+def float16_returned(scores, temperature):
+    return softmax(scores / temperature).astype("float16")

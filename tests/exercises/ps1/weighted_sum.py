@@ -119,3 +119,8 @@ def hard_coded_shape(weights, values):
 @wrong("saves memory by writing the product over the values", "values was changed")
 def in_place(weights, values):
     return np.matmul(weights, values, out=values)
+
+
+@wrong("returns float16", "dtype float16")
+def float16_returned(weights, values):
+    return np.matmul(weights, values).astype("float16")

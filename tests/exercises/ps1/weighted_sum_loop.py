@@ -181,3 +181,64 @@ def adds_up_in_the_first_value(weights, values):
 @wrong("computes the sums and returns nothing", "without a return statement")
 def no_return(weights, values):
     weights @ values
+
+
+@wrong("keeps the sums in the dtype of the weights, which may be whole numbers", "lost their fractions")
+def dtype_of_the_weights(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]), dtype=weights.dtype)
+    for i in range(len(weights)):
+        for d in range(values.shape[1]):
+            sums[i, d] = sum(weights[i, k] * values[k, d] for k in range(len(values)))
+    return sums
+
+
+@wrong("adds up in the dtype of the values, term by term", "lost their fractions")
+def dtype_of_the_values_term_by_term(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]), dtype=values.dtype)
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            for d in range(values.shape[1]):
+                sums[i, d] += weights[i, k] * values[k, d]
+    return sums
+
+
+@wrong("gives the result the shape of the values", "a row for every key")
+def shape_of_the_values(weights, values):
+    sums = np.zeros_like(values)
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i] += weights[i, k] * values[k]
+    return sums
+
+
+@wrong("takes values[i] for values[k]", "took values[i]")
+def value_of_the_query(weights, values):
+    sums = np.zeros((weights.shape[0], values.shape[1]))
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i] += weights[i, k] * values[i]
+    return sums
+
+
+@wrong("counts the first key twice", "counted twice")
+def first_key_twice(weights, values):
+    sums = weights[:, :1] * values[0]
+    for i in range(len(weights)):
+        for k in range(len(values)):
+            sums[i] += weights[i, k] * values[k]
+    return sums
+
+
+@wrong("returns float16", "dtype float16")
+def float16_returned(weights, values):
+    return (weights @ values).astype("float16")
+
+
+@wrong("leaves out negative weights", None)
+def negative_weights_left_out(weights, values):
+    return np.maximum(weights, 0) @ values
+
+
+@wrong("counts three keys at most", None)
+def three_keys_at_most(weights, values):
+    return weights[:, :3] @ values[:3]
