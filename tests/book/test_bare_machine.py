@@ -74,7 +74,8 @@ def test_installs_and_changes_nothing_else(installed_python, tmp_path):
 
 def test_does_nothing_where_attnlib_is(installed_python, tmp_path):
     first = nbformat.read(NOTEBOOKS[0], as_version=4).cells[0].source
-    run_cells(installed_python, [with_address(first, "file:///does/not/exist")], tmp_path)
+    outcome = run_cells(installed_python, [with_address(first, "file:///does/not/exist")], tmp_path)
+    assert outcome.stdout + outcome.stderr == "", "pip was called"
 
 
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.parent.name == "book"], ids=lambda path: path.stem)
@@ -103,10 +104,10 @@ def with_address(source: str, repository: str) -> str:
     return source.replace(load_settings().repository, repository)
 
 
-def run_cells(python: Path, cells: list[str], directory: Path) -> None:
+def run_cells(python: Path, cells: list[str], directory: Path) -> subprocess.CompletedProcess:
     (directory / "cells.json").write_text(json.dumps(cells))
     (directory / "runner.py").write_text(RUNNER)
-    run(python, directory / "runner.py", directory / "cells.json", cwd=directory)
+    return run(python, directory / "runner.py", directory / "cells.json", cwd=directory)
 
 
 def versions(python: Path) -> dict[str, str]:
