@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -333,6 +334,7 @@ def _unknown_span(span: Token, following: Token | None) -> str | None:
     return _UNKNOWN.get(span.type)
 
 
+@cache
 def _parser() -> MarkdownIt:
     """Return a parser that knows what the site's own (MyST's) knows, as far as chapters use it."""
     parser = MarkdownIt("commonmark").enable("table")

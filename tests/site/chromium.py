@@ -34,7 +34,6 @@ MISSING = (
     "or set CHROMIUM to the path of one"
 )
 REQUIRED = "ATTNLIB_REQUIRE_BROWSER"
-_SAID = pytest.StashKey[bool]()
 
 
 def find_chromium(playwright: "Playwright") -> str | None:
@@ -64,12 +63,11 @@ def arguments() -> list[str]:
     return [*alone, "--no-sandbox"] if as_root else alone
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests were left out for want of a browser."""
     skipped = terminalreporter.stats.get("skipped", [])
     left_out = {report.nodeid for report in skipped if MISSING in str(report.longrepr)}
-    if left_out and not config.stash.get(_SAID, False):
-        config.stash[_SAID] = True
+    if left_out:
         terminalreporter.write_line(f"{len(left_out)} browser tests of the site were left out: {MISSING}", yellow=True)
 
 

@@ -11,8 +11,6 @@ from tests.site import chromium
 from tests.site.static_host import BUILT, Site, StaticHost
 from tests.site.visits import Visit, open_page
 
-pytest_terminal_summary = chromium.pytest_terminal_summary
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that asks for a page name each page of the site, one that asks for a chapter each chapter."""
