@@ -17,7 +17,7 @@ KEPT := _build/.jupyter_cache/.fresh-$(ATTNLIB_SCALE)-$(words $(wildcard attnlib
 CHAPTER_CODE := $(wildcard attnlib/*.py) requirements.txt constraints.txt
 PAGE_CODE := _config.yml book/_toc.yml book/references.bib $(wildcard publishing/*.py)
 
-.PHONY: help install book test serve notebooks exercises grade lint constraints clean distclean
+.PHONY: help install book test serve notebooks exercises grade benchmarks lint constraints clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ grade: $(INSTALLED) ## grade what lies in submitted/ for one problem set: make g
 	@$(BIN)/nbgrader autograde $(PS) || echo "Some submissions could not be graded: see above. The others are." >&2
 	@$(BIN)/nbgrader generate_feedback $(PS)
 	@$(BIN)/nbgrader export --to grades.csv
+
+benchmarks: $(INSTALLED) ## measure attnlib against what it is compared with, and write benchmarks/results
+	@$(BIN)/python -m benchmarks.attend
+	@$(BIN)/python -m benchmarks.additive
 
 lint: $(INSTALLED) ## check style and layout of the code
 	@$(BIN)/ruff check .

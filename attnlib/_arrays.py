@@ -81,6 +81,35 @@ def require_ndim(name: str, array: Array, layout: str) -> None:
         raise ValueError(f"{name} must have shape {layout}, got {tuple(array.shape)}{cure}")
 
 
+def require_shape(name: str, array: Array, **sizes: int) -> None:
+    """Raise ValueError unless ``array`` has exactly the named sizes, in this order."""
+    if tuple(array.shape) != tuple(sizes.values()):
+        layout = ", ".join(sizes) + ("," if len(sizes) == 1 else "")
+        wanted = tuple(sizes.values())
+        raise ValueError(f"{name} must have shape ({layout}) = {wanted}, got {tuple(array.shape)}")
+
+
+def require_same_dim(query: Array, key: Array) -> None:
+    """Raise ValueError unless queries and keys have the same width, of at least 1."""
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(f"key has dim {key.shape[-1]} but query has dim {query.shape[-1]}")
+    if query.shape[-1] == 0:
+        raise ValueError("query and key have dim 0: there is nothing to compare")
+
+
+def require_dim(name: str, array: Array, dim: int, taker: str) -> None:
+    """Raise ValueError unless the last axis of ``array`` has the width that ``taker`` takes."""
+    if array.shape[-1] != dim:
+        raise ValueError(f"{name} has dim {array.shape[-1]} but {taker} takes {dim}")
+
+
+def require_same_length(key: Array, value: Array) -> None:
+    """Raise ValueError unless there are as many keys as values."""
+    if key.shape[-2] != value.shape[-2]:
+        came = f"key has shape {tuple(key.shape)} and value {tuple(value.shape)}"
+        raise ValueError(f"there are {key.shape[-2]} keys but {value.shape[-2]} values: {came}")
+
+
 def broadcast_batch(**batches: tuple[int, ...]) -> tuple[int, ...]:
     """Return the common shape of leading dimensions, or raise ValueError that names them all."""
     try:
@@ -107,13 +136,27 @@ def resolve_axis(axis: int, array: Array, name: str = "scores") -> int:
     return index % array.ndim
 
 
-def require_count(**numbers: int) -> None:
-    """Raise unless every number is an integer that is not negative."""
+def require_integers(**numbers: int) -> None:
+    """Raise TypeError unless every number is an integer."""
     for name, number in numbers.items():
         if not is_integer(number):
             raise TypeError(f"{name} must be an integer, got {type(number).__name__}")
+
+
+def require_count(**numbers: int) -> None:
+    """Raise unless every number is an integer that is not negative."""
+    require_integers(**numbers)
+    for name, number in numbers.items():
         if number < 0:
             raise ValueError(f"{name} must not be negative, got {number}")
+
+
+def require_sizes(**sizes: int) -> None:
+    """Raise unless every size is an integer of at least 1."""
+    require_integers(**sizes)
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
 
 
 def require_positive(name: str, number: float) -> None:
@@ -164,3 +207,9 @@ def _refuse_subclass(name: str, array: Array) -> None:
         )
     if isinstance(array, np.matrix):
         raise TypeError(f"{name} is an np.matrix, whose `*` is a matrix product; pass np.asarray({name})")
+
+
+def in_transform() -> bool:
+    """Tell whether a transform of torch.func (vmap, grad, jacrev, ...) is at work."""
+    # torch has no public way to ask; torch.autograd.Function asks in this one.
+    return torch._C._are_functorch_transforms_active()

@@ -12,8 +12,6 @@ module                  lengths          inputs that output t depends on
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,7 +19,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from attnlib._arrays import is_integer, require_positive
+from attnlib._arrays import require_integers, require_positive, require_sizes
+from attnlib._random import generator, seeded
 
 _CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -64,9 +63,9 @@ class FeedForwardOverTime(nn.Module):
 
     def __init__(self, length: int, input_dim: int, output_dim: int, hidden_dim: int, *, seed: int):
         super().__init__()
-        _require_sizes(length=length, input_dim=input_dim, output_dim=output_dim, hidden_dim=hidden_dim)
+        require_sizes(length=length, input_dim=input_dim, output_dim=output_dim, hidden_dim=hidden_dim)
         self.length, self.input_dim, self.output_dim = length, input_dim, output_dim
-        with _seeded(seed):
+        with seeded(seed):
             self.hidden = nn.Linear(length * input_dim, hidden_dim)
             self.readout = nn.Linear(hidden_dim, length * output_dim)
 
@@ -124,7 +123,7 @@ class Convolutional(nn.Module):
 
     def __init__(self, input_dim: int, output_dim: int, hidden_dim: int, kernel_size: int, layers: int, *, seed: int):
         super().__init__()
-        _require_sizes(
+        require_sizes(
             input_dim=input_dim,
             output_dim=output_dim,
             hidden_dim=hidden_dim,
@@ -133,7 +132,7 @@ class Convolutional(nn.Module):
         )
         self.input_dim, self.output_dim, self.kernel_size = input_dim, output_dim, kernel_size
         widths = [input_dim] + [hidden_dim] * layers
-        with _seeded(seed):
+        with seeded(seed):
             self.convolutions = nn.ModuleList(
                 nn.Conv1d(before, after, kernel_size) for before, after in pairwise(widths)
             )
@@ -208,14 +207,14 @@ class Recurrent(nn.Module):
         seed: int,
     ):
         super().__init__()
-        _require_sizes(input_dim=input_dim, output_dim=output_dim, hidden_dim=hidden_dim)
+        require_sizes(input_dim=input_dim, output_dim=output_dim, hidden_dim=hidden_dim)
         _require_cell(cell)
         if not math.isfinite(keep_bias):
             raise ValueError(f"keep_bias must be a finite number, got {keep_bias}")
         if cell == "rnn" and keep_bias != 0:
             raise ValueError(f"a plain cell has no gate, so keep_bias must be 0, got {keep_bias}")
         self.input_dim, self.output_dim, self.cell = input_dim, output_dim, cell
-        with _seeded(seed):
+        with seeded(seed):
             self.recurrence = _CELLS[cell](input_dim, hidden_dim, batch_first=True)
             self.readout = nn.Linear(hidden_dim, output_dim)
         if cell != "rnn":
@@ -248,7 +247,7 @@ def feed_forward_cost(length: int, dim: int) -> LayerCost:
     >>> feed_forward_cost(length=10, dim=4)
     LayerCost(operations=1600, steps=1, path=1)
     """
-    _require_sizes(length=length, dim=dim)
+    require_sizes(length=length, dim=dim)
     return LayerCost(operations=length**2 * dim**2, steps=1, path=1)
 
 
@@ -278,7 +277,7 @@ def convolution_cost(length: int, dim: int, kernel_size: int) -> LayerCost:
     >>> convolution_cost(length=10, dim=4, kernel_size=3)
     LayerCost(operations=480, steps=1, path=5)
     """
-    _require_sizes(length=length, dim=dim, kernel_size=kernel_size)
+    require_sizes(length=length, dim=dim, kernel_size=kernel_size)
     if kernel_size == 1:
         raise ValueError("kernel_size must be at least 2 to reach another place, got 1")
     layers = -(-(length - 1) // (kernel_size - 1))
@@ -312,7 +311,7 @@ def recurrence_cost(length: int, dim: int, cell: str = "rnn") -> LayerCost:
     >>> recurrence_cost(length=10, dim=4)
     LayerCost(operations=320, steps=10, path=10)
     """
-    _require_sizes(length=length, dim=dim)
+    require_sizes(length=length, dim=dim)
     _require_cell(cell)
     return LayerCost(operations=2 * _GATES[cell] * length * dim**2, steps=length, path=length)
 
@@ -335,7 +334,7 @@ def attention_cost(length: int, dim: int) -> LayerCost:
     >>> attention_cost(length=10, dim=4)
     LayerCost(operations=800, steps=1, path=1)
     """
-    _require_sizes(length=length, dim=dim)
+    require_sizes(length=length, dim=dim)
     return LayerCost(operations=2 * length**2 * dim, steps=1, path=1)
 
 
@@ -417,10 +416,10 @@ def recall_task(
     >>> inputs.argmax(dim=-1), targets
     (tensor([[2, 3, 5, 3]]), tensor([2]))
     """
-    _require_sizes(batch=batch, length=length, symbols=symbols)
-    generator = _generator(seed)
-    targets = torch.randint(symbols, (batch, 1), generator=generator)
-    distractors = torch.randint(symbols, 2 * symbols, (batch, length - 1), generator=generator)
+    require_sizes(batch=batch, length=length, symbols=symbols)
+    rng = generator(seed)
+    targets = torch.randint(symbols, (batch, 1), generator=rng)
+    distractors = torch.randint(symbols, 2 * symbols, (batch, length - 1), generator=rng)
     inputs = nn.functional.one_hot(torch.cat([targets, distractors], dim=1), 2 * symbols)
     return inputs.float(), targets[:, 0]
 
@@ -473,21 +472,21 @@ def train_recall(
     >>> train_recall(model, length=2, symbols=2, updates=50, seed=0)
     1.0
     """
-    _require_sizes(length=length, symbols=symbols, batch=batch)
+    require_sizes(length=length, symbols=symbols, batch=batch)
     require_positive("learning_rate", learning_rate)
-    _require_integers(updates=updates)
+    require_integers(updates=updates)
     if updates < 0:
         raise ValueError(f"updates must be at least 0, got {updates}")
-    generator, device = _generator(seed), next(model.parameters()).device
+    rng, device = generator(seed), next(model.parameters()).device
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     for _ in range(updates):
-        inputs, targets = recall_task(batch, length, symbols, seed=generator)
+        inputs, targets = recall_task(batch, length, symbols, seed=rng)
         loss = nn.functional.cross_entropy(model(inputs.to(device))[:, -1], targets.to(device))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
         optimizer.step()
-    inputs, targets = recall_task(1000, length, symbols, seed=generator)
+    inputs, targets = recall_task(1000, length, symbols, seed=rng)
     with torch.no_grad():
         answers = model(inputs.to(device))[:, -1].argmax(dim=-1)
     return (answers.cpu() == targets).float().mean().item()
@@ -499,37 +498,6 @@ def _gradient(output: Float[Tensor, ""], inputs: Tensor) -> Tensor:
     if output.requires_grad:
         (gradient,) = torch.autograd.grad(output, inputs, retain_graph=True, allow_unused=True)
     return torch.zeros_like(inputs) if gradient is None else gradient
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Draw from the seed inside the block, and leave the global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(_whole_seed(seed))
-        yield
-
-
-def _generator(seed: int | torch.Generator) -> torch.Generator:
-    return seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(_whole_seed(seed))
-
-
-def _whole_seed(seed: int) -> int:
-    if not is_integer(seed):
-        raise TypeError(f"seed must be an integer, got {type(seed).__name__}")
-    return int(seed)  # torch doesn't take NumPy's integers
-
-
-def _require_integers(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if not is_integer(number):
-            raise TypeError(f"{name} must be an integer, got {type(number).__name__}")
-
-
-def _require_sizes(**sizes: int) -> None:
-    _require_integers(**sizes)
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
 
 
 def _require_cell(cell: str) -> None:

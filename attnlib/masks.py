@@ -1,5 +1,6 @@
 """Boolean masks for attention: True = may be attended to, broadcast to the scores (..., query, key)."""
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 from operator import and_
@@ -7,9 +8,17 @@ from operator import and_
 import array_api_compat
 import numpy as np
 import torch
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Float, Integer
 
-from attnlib._arrays import Array, namespace, require_boolean, require_count, require_integer
+from attnlib._arrays import (
+    Array,
+    accumulation_dtype,
+    dtype_name,
+    namespace,
+    require_boolean,
+    require_count,
+    require_integer,
+)
 
 
 def padding_mask(
@@ -103,15 +112,119 @@ def causal_mask(
            [ True,  True, False],
            [ True,  True,  True]])
     """
-    require_count(query_length=query_length, offset=offset)
-    if key_length is None:
-        key_length = offset + query_length
-    require_count(key_length=key_length)
-    like = np.empty(0) if like is None else like
-    xp, device = namespace(like=like), array_api_compat.device(like)
-    queries = xp.arange(offset, offset + query_length, device=device)
-    keys = xp.arange(key_length, device=device)
+    queries, keys = _positions(query_length, key_length, offset, like)
     return keys[None, :] <= queries[:, None]
+
+
+def window_mask(
+    centres: Float[Array, "*centres"] | Integer[Array, "*centres"], key_length: int, half_width: float
+) -> Bool[Array, "*centres key"]:
+    r"""Let each query see the keys no further than ``half_width`` from a centre of its own.
+
+    .. math:: m_{ik} = [\,|k - c_i| \le D\,]
+
+    The centre may be predicted and lie between two keys or outside them all; the window is cut at both ends of the
+    sequence. A centre of NaN or infinity is near no key, so its query may attend to nothing. No gradient reaches the
+    centres.
+
+    Parameters
+    ----------
+    centres : (..., query)
+        Positions c among the keys, counted from 0; floating point (compared in at least float32) or integers.
+    key_length : int
+    half_width : float
+        D, in keys, 0 or more and finite. A whole D around a whole c gives 2 D + 1 keys.
+
+    Returns
+    -------
+    mask : (..., query, key)
+
+    Raises
+    ------
+    TypeError
+        If the centres are neither floating point nor integers, ``key_length`` is not an integer, or ``half_width``
+        is not a number.
+    ValueError
+        If ``key_length`` or ``half_width`` is negative, or ``half_width`` is not finite.
+
+    References
+    ----------
+    Luong, Pham and Manning (2015), arXiv:1508.04025, section 3.2: local-m has the centre of output i at i, local-p
+    predicts it.
+
+    Examples
+    --------
+    >>> window_mask(np.array([0.0, 1.5]), 4, 1)
+    array([[ True,  True, False, False],
+           [False,  True,  True, False]])
+    """
+    xp = namespace(centres=centres)
+    if not xp.isdtype(centres.dtype, ("integral", "real floating")):
+        raise TypeError(f"centres must hold floating-point numbers or integers, got dtype {dtype_name(centres)}")
+    require_count(key_length=key_length)
+    _require_half_width(half_width)
+    if xp.isdtype(centres.dtype, "integral"):
+        # Further out the difference could overflow; NaN cast to an integer lies there.
+        wide, reach = xp.clip(xp.astype(centres, xp.int64), -(2**61), 2**61), min(math.floor(half_width), 2**62)
+    else:
+        wide = xp.astype(centres, accumulation_dtype(xp, centres))
+        reach = min(float(half_width), float(xp.finfo(wide.dtype).max))
+    keys = xp.arange(key_length, dtype=wide.dtype, device=array_api_compat.device(centres))
+    return xp.abs(keys - wide[..., None]) <= reach
+
+
+def local_mask(
+    query_length: int,
+    key_length: int | None = None,
+    *,
+    half_width: float,
+    offset: int = 0,
+    like: Array | None = None,
+) -> Bool[Array, "query key"]:
+    r"""Let each query see the keys no further than ``half_width`` from its own position, on both sides.
+
+    .. math:: m_{ik} = [\,|k - (i + \mathrm{offset})| \le D\,]
+
+    Combined with :func:`causal_mask` it is the sliding window of decoders: each query sees itself and the D keys
+    before it.
+
+    Parameters
+    ----------
+    query_length, key_length, offset, like
+        As :func:`causal_mask` takes them.
+    half_width : float
+        D, in keys, 0 or more and finite: w / 2 for a window of w, or w - 1 where a causal window counts its own key.
+
+    Returns
+    -------
+    mask : (query, key)
+
+    Raises
+    ------
+    TypeError
+        If a length or the offset is not an integer, or ``half_width`` is not a number.
+    ValueError
+        If one of them is negative, or ``half_width`` is not finite.
+
+    References
+    ----------
+    Luong, Pham and Manning (2015), arXiv:1508.04025, section 3.2 (local-m); Beltagy, Peters and Cohan (2020),
+    arXiv:2004.05150, section 3.1; Jiang et al. (2023), arXiv:2310.06825, section 2, for the causal one.
+
+    Examples
+    --------
+    >>> local_mask(3, half_width=1)
+    array([[ True,  True, False],
+           [ True,  True,  True],
+           [False,  True,  True]])
+    >>> combine_masks(causal_mask(4), local_mask(4, half_width=1))
+    array([[ True, False, False, False],
+           [ True,  True, False, False],
+           [False,  True,  True, False],
+           [False, False,  True,  True]])
+    """
+    queries, keys = _positions(query_length, key_length, offset, like)
+    return window_mask(queries, keys.shape[0], half_width)
 
 
 def combine_masks(*masks: Bool[Array, "..."] | None) -> Bool[Array, "..."] | None:
@@ -159,6 +272,24 @@ def combine_masks(*masks: Bool[Array, "..."] | None) -> Bool[Array, "..."] | Non
     combined = reduce(and_, given.values())
     # A copy of a single mask, which is the caller's; an array again of two NumPy masks without axes.
     return xp.asarray(combined, copy=True if len(given) == 1 else None)
+
+
+def _positions(query_length: int, key_length: int | None, offset: int, like: Array | None) -> tuple[Array, Array]:
+    """Return where the queries and the keys lie among the keys, in the library of ``like``."""
+    require_count(query_length=query_length, offset=offset)
+    if key_length is None:
+        key_length = offset + query_length
+    require_count(key_length=key_length)
+    like = np.empty(0) if like is None else like
+    xp, device = namespace(like=like), array_api_compat.device(like)
+    return xp.arange(offset, offset + query_length, device=device), xp.arange(key_length, device=device)
+
+
+def _require_half_width(half_width: float) -> None:
+    if isinstance(half_width, bool) or not isinstance(half_width, int | float | np.integer | np.floating):
+        raise TypeError(f"half_width must be a number, got {type(half_width).__name__}")
+    if not 0 <= half_width < math.inf:
+        raise ValueError(f"half_width must be a finite number, 0 or more, got {half_width}")
 
 
 def _array_of(lengths: Array | Sequence[int]) -> Array:

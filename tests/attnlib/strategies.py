@@ -166,3 +166,62 @@ def softmax_loop(scores, mask=None, axis=-1, temperature=1.0, row=softmax_row):
     """Softmax of an array along an axis, row by row in Python floats."""
     mask = np.broadcast_to(True if mask is None else mask, scores.shape)
     return along(lambda s, m: row(s, m, temperature), axis, scores, mask)
+
+
+def is_kind(array, kind):
+    """Tell whether an array is of that library and dtype."""
+    return isinstance(array, torch.Tensor) == kind.startswith("torch") and (
+        str(array.dtype).removeprefix("torch.") == dtype_of(kind)
+    )
+
+
+def wide_kind(kind):
+    """Return the kind that sums over arrays of a kind are taken in: at least float32."""
+    return kind if kind.endswith("64") else f"{kind.split('-')[0]}-float32"
+
+
+def pairs_loop(function, query, key, *rest):
+    """Call function(query, key, place of the key, number of keys, *rest) on every pair, as plain lists."""
+    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    query = np.broadcast_to(query, (*batch, *query.shape[-2:]))
+    key = np.broadcast_to(key, (*batch, *key.shape[-2:]))
+    length = key.shape[-2]
+    rest = [array.tolist() for array in rest]
+    scores = np.zeros((*batch, query.shape[-2], length))
+    for *b, i, k in product(*map(range, scores.shape)):
+        scores[(*b, i, k)] = function(query[(*b, i)].tolist(), key[(*b, k)].tolist(), k, length, *rest)
+    return scores
+
+
+def times(first, second):
+    """The dot product of two lists."""
+    return math.fsum(a * b for a, b in zip(first, second, strict=True))
+
+
+def attend_loop(scores, value, mask=None):
+    """Attention from its scores (..., query, key): (context, weights), one product at a time."""
+    weights = softmax_loop(scores, mask)
+    batch = np.broadcast_shapes(weights.shape[:-2], value.shape[:-2])
+    spread = np.broadcast_to(weights, (*batch, *weights.shape[-2:]))
+    value = np.broadcast_to(value, (*batch, *value.shape[-2:]))
+    context = np.zeros((*batch, weights.shape[-2], value.shape[-1]))
+    for *b, i, column in product(*map(range, context.shape)):
+        context[(*b, i, column)] = times(spread[(*b, i)].tolist(), value[(*b, slice(None), column)].tolist())
+    return context, weights
+
+
+def normal(seed, shape, kind="numpy-float64", *, grad=False):
+    """Return normally distributed numbers from a seed as an array of a kind."""
+    return make(np.random.default_rng(seed).standard_normal(shape), kind, grad=grad)
+
+
+@st.composite
+def arrays_of_shapes(draw, signature, kinds=KINDS, max_side=3, max_dims=2):
+    """Draw (kind, arrays as float64 rounded to the kind) whose leading dimensions broadcast."""
+    kind = draw(st.sampled_from(kinds))
+    shapes = hnp.mutually_broadcastable_shapes(
+        signature=signature, min_side=0, max_side=max_side, max_dims=max_dims
+    )
+    seed = draw(st.integers(0, 2**32 - 1))
+    arrays = [normal([seed, place], shape, kind) for place, shape in enumerate(draw(shapes).input_shapes)]
+    return kind, [plain(array) for array in arrays]

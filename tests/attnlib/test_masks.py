@@ -1,5 +1,6 @@
 """Masks against loops over every place."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -9,9 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from attnlib.masks import causal_mask, combine_masks, padding_mask
+from attnlib.masks import causal_mask, combine_masks, local_mask, padding_mask, window_mask
 from attnlib.softmax import softmax
-from tests.attnlib.strategies import LIBRARIES, copy_of, fails, make_mask, plain, same, shares_memory
+from tests.attnlib.strategies import (
+    KINDS,
+    LIBRARIES,
+    copy_of,
+    fails,
+    make,
+    make_mask,
+    plain,
+    same,
+    shares_memory,
+)
 
 libraries = pytest.mark.parametrize("library", LIBRARIES)
 lengths_of = {"numpy": np.asarray, "torch": torch.tensor}
@@ -159,7 +170,136 @@ class TestCausalErrors:
         assert causal_mask(np.int32(2), np.int64(3), offset=np.uint8(1)).shape == (2, 3)
 
 
-# Both
+# Windows
+
+half_widths = st.integers(0, 4) | st.sampled_from([0.0, 0.5, 1.25, 2.5, 1e30, 1e300, 2**70])
+
+
+@given(
+    st.sampled_from(KINDS),
+    hnp.arrays(
+        np.float64,
+        hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
+        # Quarters, exact in every dtype, and what a network may predict by mistake.
+        elements=st.integers(-12, 36).map(lambda n: n / 4) | st.sampled_from([math.nan, math.inf, -math.inf, 6e4]),
+    ),
+    st.integers(0, 7),
+    half_widths,
+)
+def test_window_equals_the_loop(kind, values, keys, half_width):
+    centres = make(values, kind)
+    before = copy_of(centres)
+    mask = window_mask(centres, keys, half_width)
+    assert is_boolean(mask, kind.split("-")[0])
+    assert tuple(mask.shape) == (*values.shape, keys)
+    for place in product(*map(range, mask.shape)):
+        centre = float(plain(centres)[place[:-1]])
+        inside = math.isfinite(centre) and centre - half_width <= place[-1] <= centre + half_width
+        assert bool(mask[place]) == inside
+    assert same(centres, before)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+@given(st.sampled_from(LIBRARIES), st.data(), st.integers(0, 7), half_widths)
+def test_window_takes_any_integer_dtype(dtype, library, data, keys, half_width):
+    limits = np.iinfo(dtype)
+    near = st.integers(max(limits.min, -3), 9)
+    values = data.draw(st.lists(near | st.sampled_from([limits.min, limits.max]), max_size=4))
+    centres = lengths_of[library](np.array(values, dtype=dtype))
+    mask = window_mask(centres, keys, half_width)
+    assert is_boolean(mask, library)
+    if half_width < 1e20:
+        assert mask.tolist() == [[abs(key - centre) <= half_width for key in range(keys)] for centre in values]
+    else:
+        assert mask.all()
+
+
+@libraries
+def test_a_centre_far_out_in_half_precision_is_compared_exactly(library):
+    kind = f"{library}-float16"
+    assert plain(window_mask(make([2050.0], kind), 2056, 1)).nonzero()[1].tolist() == [2049, 2050, 2051]
+
+
+@libraries
+def test_a_missing_centre_allows_nothing_and_gives_no_nan(library):
+    mask = window_mask(make([math.nan, 1.0], f"{library}-float32"), 3, 0)
+    assert plain(softmax(make(np.zeros((2, 3)), f"{library}-float32"), mask)).tolist() == [[0, 0, 0], [0, 1, 0]]
+    as_integers = np.array([math.nan, 1.0])
+    with np.errstate(invalid="ignore"):
+        as_integers = lengths_of[library](as_integers.astype(np.int64))
+    assert window_mask(as_integers, 3, 0).tolist() == [[False] * 3, [False, True, False]]
+
+
+def test_centres_with_a_gradient():
+    assert window_mask(torch.tensor([1.0], requires_grad=True), 3, 1).tolist() == [[True] * 3]
+
+
+@given(st.integers(0, 5), st.none() | st.integers(0, 7), st.integers(0, 4), half_widths, st.sampled_from(LIBRARIES))
+def test_local_equals_the_loop(queries, keys, offset, half_width, library):
+    like = torch.empty(0) if library == "torch" else np.empty((2, 3))
+    mask = local_mask(queries, keys, half_width=half_width, offset=offset, like=like)
+    keys = offset + queries if keys is None else keys
+    assert is_boolean(mask, library)
+    assert tuple(mask.shape) == (queries, keys)
+    for query, key in product(range(queries), range(keys)):
+        assert bool(mask[query, key]) == (abs(key - (query + offset)) <= half_width)
+
+
+def test_local_is_numpy_by_default():
+    assert isinstance(local_mask(3, half_width=1), np.ndarray)
+
+
+@given(st.integers(1, 6), st.integers(1, 7), st.integers(0, 3), st.sampled_from(LIBRARIES))
+def test_causal_sliding_window_equals_the_loop(queries, window, offset, library):
+    like = torch.empty(0) if library == "torch" else None
+    mask = combine_masks(
+        causal_mask(queries, offset=offset, like=like),
+        local_mask(queries, half_width=window - 1, offset=offset, like=like),
+    )
+    for query in range(queries):
+        seen = [key for key in range(offset + queries) if mask[query, key]]
+        assert seen == list(range(max(query + offset - window + 1, 0), query + offset + 1))
+
+
+@pytest.mark.usefixtures("unchecked")
+class TestWindowErrors:
+    @pytest.mark.parametrize("call", [lambda d: window_mask(np.zeros(2), 3, d), lambda d: local_mask(3, half_width=d)])
+    def test_half_width(self, call):
+        for number in (-1, -0.5, math.inf, -math.inf, math.nan):
+            with fails(ValueError, f"half_width must be a finite number, 0 or more, got {number}"):
+                call(number)
+        for thing in ("1", None, True, np.ones(1)):
+            with fails(TypeError, f"half_width must be a number, got {type(thing).__name__}"):
+                call(thing)
+
+    def test_numpy_numbers_pass(self):
+        for number in (np.float32(1.5), np.float64(1.5), np.int64(1), np.uint8(1)):
+            for centres in (np.array([3.0], np.float32), np.array([3]), torch.tensor([3.0]), torch.tensor([3])):
+                assert window_mask(centres, 6, number).tolist() == [[False, False, True, True, True, False]]
+
+    def test_centres(self):
+        for centres in (np.array([True]), torch.tensor([1j])):
+            dtype = str(centres.dtype).removeprefix("torch.")
+            with fails(TypeError, f"centres must hold floating-point numbers or integers, got dtype {dtype}"):
+                window_mask(centres, 3, 1)
+        with fails(TypeError, "centres must be a NumPy array or a torch tensor, got list"):
+            window_mask([1.0], 3, 1)
+
+    def test_lengths(self):
+        with fails(ValueError, "key_length must not be negative, got -1"):
+            window_mask(np.zeros(2), -1, 1)
+        with fails(TypeError, "key_length must be an integer, got float"):
+            window_mask(np.zeros(2), 3.0, 1)
+        for arguments, name in [((-1,), "query_length"), ((2, -1), "key_length")]:
+            with fails(ValueError, f"{name} must not be negative, got -1"):
+                local_mask(*arguments, half_width=1)
+        with fails(ValueError, "offset must not be negative, got -3"):
+            local_mask(4, half_width=1, offset=-3)
+        with fails(TypeError, "like must be a NumPy array or a torch tensor, got str"):
+            local_mask(2, half_width=1, like="torch")
+
+
+# Several
 
 
 @given(
@@ -237,3 +377,20 @@ def test_padded_and_causal_scores_give_no_nan(library):
     np.testing.assert_allclose(weights[0], np.tril(np.ones((3, 3))) / np.arange(1, 4)[:, None], rtol=1e-6)
     assert (weights[1] == [1, 0, 0]).all()
     assert (weights[2] == 0).all()
+
+
+@libraries
+@given(lengths=st.lists(st.integers(0, 4), min_size=1, max_size=3), half_width=st.integers(0, 3), data=st.data())
+def test_any_combination_is_the_and_of_its_parts(library, lengths, half_width, data):
+    counts = lengths_of[library](np.array(lengths))
+    parts = {
+        "padding": (padding_mask(counts, 4)[:, None, :], lambda b, i, k: k < lengths[b]),
+        "causal": (causal_mask(4, like=counts), lambda b, i, k: k <= i),
+        "local": (local_mask(4, half_width=half_width, like=counts), lambda b, i, k: abs(k - i) <= half_width),
+        "window": (window_mask(counts[:, None], 4, half_width), lambda b, i, k: abs(k - lengths[b]) <= half_width),
+    }
+    chosen = data.draw(st.lists(st.sampled_from(sorted(parts)), min_size=1, unique=True))
+    combined = combine_masks(*(parts[name][0] for name in chosen))
+    full = np.broadcast_to(plain(combined), (len(lengths), 4, 4))
+    for place in np.ndindex(full.shape):
+        assert full[place] == all(parts[name][1](*place) for name in chosen)

@@ -1,0 +1,96 @@
+"""Dot-product attention of torch tensors, fast: without weights in torch's own kernel, with them in few passes.
+
+Both give what a score, softmax and weighted_sum give one after the other, as long as every score is finite.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import scaled_dot_product_attention
+
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+def context_alone(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, dropout_p: float = 0.0
+) -> Tensor:
+    """Return softmax(scale q · k, mask) v from the fused kernel, which never holds all the weights at once."""
+    if mask is not None and mask.ndim < 2:
+        mask = mask.expand(1, -1) if mask.ndim else mask.expand(1, 1)
+    missing = 4 - query.ndim
+    if missing <= 0 or not query.ndim == key.ndim == value.ndim:
+        return scaled_dot_product_attention(query, key, value, mask, dropout_p, scale=scale)
+    # The CPU's fast kernel takes (batch, heads, query, dim) alone.
+    query, key, value, mask = (_four_axes(array, missing) for array in (query, key, value, mask))
+    context = scaled_dot_product_attention(query, key, value, mask, dropout_p, scale=scale)
+    return context[0, 0] if missing == 2 else context[:, 0]
+
+
+def context_and_weights(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Return softmax(scale q · k, mask) v and the weights; all three have the same leading dimensions."""
+    dtype = query.dtype
+    wide = torch.promote_types(dtype, torch.float32)
+    context, weights = _WithWeights.apply(query.to(wide), key.to(wide), value.to(wide), mask, scale)
+    return context.to(dtype), weights.to(dtype)
+
+
+class _WithWeights(torch.autograd.Function):
+    """One tensor of (..., query, key) forward, scores at first and weights in the end; one more backward."""
+
+    @staticmethod
+    def forward(ctx, query, key, value, mask, scale):
+        weights = _empty_pairs(query, key)
+        torch.matmul(query * scale, key.mT, out=weights)
+        if mask is not None:
+            weights.masked_fill_(~mask, -torch.inf)
+        torch.softmax(weights, dim=-1, out=weights)
+        if mask is not None:
+            weights.masked_fill_(~mask.any(dim=-1, keepdim=True), 0.0)
+        context = weights @ value
+        ctx.scale = scale
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(query, key, value, weights, context)
+        return context, weights
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, context_gradient, weights_gradient):
+        query, key, value, weights, context = ctx.saved_tensors
+        scores_gradient = _empty_pairs(query, key)
+        if context_gradient is None:
+            context_gradient = torch.zeros_like(context)
+        torch.matmul(context_gradient, value.mT, out=scores_gradient)
+        mean = (context_gradient * context).sum(dim=-1, keepdim=True)  # of the weights' gradients, by weight
+        if weights_gradient is not None:
+            scores_gradient += weights_gradient
+            mean += (weights_gradient * weights).sum(dim=-1, keepdim=True)
+        scores_gradient.sub_(mean).mul_(weights)
+        return (
+            (scores_gradient @ key).mul_(ctx.scale),
+            (scores_gradient.mT @ query).mul_(ctx.scale),
+            weights.mT @ context_gradient,
+            None,
+            None,
+        )
+
+
+def _empty_pairs(query: Tensor, key: Tensor) -> Tensor:
+    """Return an empty tensor (..., query, key).
+
+    On a CPU its memory comes from NumPy, which asks the system for large pages: with small ones the first write to
+    each takes as long as the product that is written.
+    """
+    shape = (*query.shape[:-1], key.shape[-2])
+    if query.device.type == "cpu":
+        return torch.from_numpy(np.empty(shape, _NUMPY[query.dtype]))
+    return query.new_empty(shape)
+
+
+def _four_axes(array: Tensor | None, missing: int) -> Tensor | None:
+    """Put in axes of length 1 for the heads, and for the batch if that is missing too; a mask broadcasts to them."""
+    if array is None or array.ndim + missing < 4:
+        return array
+    return array[None, None] if missing == 2 else array[:, None]

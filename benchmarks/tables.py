@@ -1,0 +1,42 @@
+"""The results as Markdown tables, which the book's page on speed includes."""
+
+from collections.abc import Iterable
+
+PASSES = {"forward": "forward", "forward_backward": "forward and backward"}
+
+
+def table(results: dict) -> str:
+    """Return results as Markdown: a table of ratios, one of memory if there is any, and where they were measured."""
+    timed = [row for row in results["rows"] if "timings" in row]
+    sized = [row for row in results["rows"] if "megabytes" in row]
+    tables = [_table(map(_timed, timed))] + ([_table(map(_sized, sized))] if sized else [])
+    where = results["environment"]
+    note = (
+        f"Measured on: {where['device']}, {where['threads']} threads, torch {where['torch']}, Python {where['python']}."
+    )
+    return "\n\n".join([*tables, note.format(**results["environment"])]) + "\n"
+
+
+def _table(rows: Iterable[dict[str, str]]) -> str:
+    rows = list(rows)
+    heads = list(rows[0])
+    lines = [heads, ["---"] * len(heads), *(row.values() for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _timed(row: dict) -> dict[str, str]:
+    first, *others = row["timings"]
+    cells = {first: f"{row['timings'][first]['milliseconds']:.3g} ms"}
+    for name in others:
+        timing = row["timings"][name]
+        cells[name] = f"{timing['ratio']:.2f} ({timing['low']:.2f} to {timing['high']:.2f})"
+    return _case(row) | cells
+
+
+def _sized(row: dict) -> dict[str, str]:
+    return _case(row) | {name: f"{megabytes:.0f} MB" for name, megabytes in row["megabytes"].items()}
+
+
+def _case(row: dict) -> dict[str, str]:
+    case = {name: str(row[name]) for name in ("batch", "length", "mask") if name in row}
+    return case | {"passes": PASSES[row["passes"]]}
