@@ -209,6 +209,16 @@ def _refuse_subclass(name: str, array: Array) -> None:
         raise TypeError(f"{name} is an np.matrix, whose `*` is a matrix product; pass np.asarray({name})")
 
 
+def require_first_derivative(cure: str) -> None:
+    """Raise RuntimeError in a backward pass that is to be differentiated itself (create_graph=True).
+
+    torch.autograd.function.once_differentiable raises too late or, where the loss is linear, never: a second
+    derivative then comes out as zero.
+    """
+    if torch.is_grad_enabled():
+        raise RuntimeError(f"this code can be differentiated once; for second derivatives {cure}")
+
+
 def in_transform() -> bool:
     """Tell whether a transform of torch.func (vmap, grad, jacrev, ...) is at work."""
     # torch has no public way to ask; torch.autograd.Function asks in this one.

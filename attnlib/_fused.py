@@ -6,8 +6,9 @@ Both give what a score, softmax and weighted_sum give one after the other, as lo
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
+
+from attnlib._arrays import require_first_derivative
 
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -38,7 +39,10 @@ def context_and_weights(
 
 
 class _WithWeights(torch.autograd.Function):
-    """One tensor of (..., query, key) forward, scores at first and weights in the end; one more backward."""
+    """One tensor of (..., query, key) forward, scores at first and weights in the end; one more backward.
+
+    Products are written to an ``out``, which torch.autocast leaves in the dtype that it has.
+    """
 
     @staticmethod
     def forward(ctx, query, key, value, mask, scale):
@@ -49,15 +53,15 @@ class _WithWeights(torch.autograd.Function):
         torch.softmax(weights, dim=-1, out=weights)
         if mask is not None:
             weights.masked_fill_(~mask.any(dim=-1, keepdim=True), 0.0)
-        context = weights @ value
+        context = torch.matmul(weights, value, out=query.new_empty(*query.shape[:-1], value.shape[-1]))
         ctx.scale = scale
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(query, key, value, weights, context)
         return context, weights
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, context_gradient, weights_gradient):
+        require_first_derivative("pass score=lambda q, k: scaled_dot(q, k)")
         query, key, value, weights, context = ctx.saved_tensors
         scores_gradient = _empty_pairs(query, key)
         if context_gradient is None:
@@ -69,9 +73,9 @@ class _WithWeights(torch.autograd.Function):
             mean += (weights_gradient * weights).sum(dim=-1, keepdim=True)
         scores_gradient.sub_(mean).mul_(weights)
         return (
-            (scores_gradient @ key).mul_(ctx.scale),
-            (scores_gradient.mT @ query).mul_(ctx.scale),
-            weights.mT @ context_gradient,
+            torch.matmul(scores_gradient, key, out=torch.empty_like(query)).mul_(ctx.scale),
+            torch.matmul(scores_gradient.mT, query, out=torch.empty_like(key)).mul_(ctx.scale),
+            torch.matmul(weights.mT, context_gradient, out=torch.empty_like(value)),
             None,
             None,
         )

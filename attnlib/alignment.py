@@ -28,7 +28,10 @@ from attnlib.scores import Score
 from attnlib.softmax import log_softmax
 
 RELATIONS = ("direction", "degree", "place", "repeat")
+"""What a query can be after: see :func:`alignment_task`."""
+
 OBJECTIVES = ("alignment", "context")
+"""What can be lowered: see :func:`train_alignment`."""
 
 _LEAST_LOG_WEIGHT = -20.0
 _STEEPEST_DEGREE = 4.0
@@ -96,13 +99,14 @@ def alignment_task(
     >>> query.shape, key.shape
     (torch.Size([2, 5, 8]), torch.Size([2, 5, 8]))
     >>> gold[0]
-    tensor([0, 2, 1, 4, 3])
+    tensor([0, 2, 1, 3, 4])
     """
     require_sizes(batch=batch, length=length, dim=dim)
+    require_integers(language=language)
     _require_task(dim, relation, noise)
     words, codes = dim // 2, dim - dim // 2 - 1
     fixed, rng = generator(language), generator(seed)
-    turn = torch.linalg.qr(torch.randn(words, words, generator=fixed)).Q
+    turn = _orthogonal(words, fixed)
     code = _on_sphere(length, codes, rng=fixed)
     alignment = _reordering(1, length, fixed)
 
@@ -273,6 +277,12 @@ def _words(batch: int, length: int, width: int, relation: str, rng: torch.Genera
 def _on_sphere(*shape: int, rng: torch.Generator) -> Tensor:
     """Draw vectors of the length that makes the mean square of their components 1."""
     return math.sqrt(shape[-1]) * nn.functional.normalize(torch.randn(shape, generator=rng), dim=-1)
+
+
+def _orthogonal(size: int, rng: torch.Generator) -> Tensor:
+    """Draw an orthogonal matrix from the uniform distribution; the signs are needed for that."""
+    orthogonal, triangular = torch.linalg.qr(torch.randn(size, size, generator=rng))
+    return orthogonal * triangular.diagonal().sign()
 
 
 def _reordering(batch: int, length: int, rng: torch.Generator) -> Int[Tensor, "batch length"]:

@@ -74,7 +74,8 @@ def attend(
     Raises
     ------
     TypeError
-        If query, key or value is not floating point, the mask is not boolean, or NumPy and torch are mixed.
+        If query, key or value is not floating point, the mask is not boolean, NumPy and torch are mixed, the score
+        can't be called, or the generator is not one of the arrays' library.
     ValueError
         If shapes do not fit, with the shapes; if the score gives something else than (..., query, key); if dropout_p
         is out of range, or NumPy arrays come with dropout and without a generator.
@@ -99,16 +100,22 @@ def attend(
     shape = _scores_shape(query, key, value)
     require_mask(mask, shape)
     _require_probability(dropout_p)
+    _require_generator(dropout_p, generator, query)
+    if not callable(score):
+        raise TypeError(f"score must be a function such as scaled_dot, got {score!r}")
     dtype = xp.result_type(query.dtype, key.dtype, value.dtype)
     if isinstance(query, Tensor) and (score is scaled_dot or score is dot):
         require_same_dim(query, key)
         scale = query.shape[-1] ** -0.5 if score is scaled_dot else 1.0
         same = [array.to(dtype) for array in (query, key, value)]
-        if not return_weights and (dropout_p == 0 or generator is None):
+        # Of empty arrays whose batches broadcast, torch's kernel gives a context of another shape.
+        if not return_weights and (dropout_p == 0 or generator is None) and all(array.numel() for array in same):
             return _fused.context_alone(*same, mask, scale, dropout_p)
-        if dropout_p == 0 and _same_batch(*same) and not in_transform():
+        if return_weights and dropout_p == 0 and _same_batch(*same) and not in_transform():
             return _fused.context_and_weights(*same, mask, scale)
     scores = score(query, key)
+    namespace(query=query, **{"the score's result": scores})
+    require_floating(**{"the score's result": scores})
     if tuple(scores.shape) != shape:
         raise ValueError(f"score gave shape {tuple(scores.shape)}, expected (..., query, key) = {shape}")
     weights = softmax(scores, mask)
@@ -252,14 +259,22 @@ def _require_probability(dropout_p: float) -> None:
         raise ValueError(f"dropout_p must be at least 0 and below 1, got {dropout_p}")
 
 
+def _require_generator(dropout_p: float, generator: torch.Generator | np.random.Generator | None, query: Array) -> None:
+    """Raise unless there is a generator of the query's library, or none is needed."""
+    kind = torch.Generator if isinstance(query, Tensor) else np.random.Generator
+    if generator is not None and not isinstance(generator, kind):
+        library = "torch" if kind is torch.Generator else "np.random"
+        raise TypeError(f"generator must be a {library}.Generator, got {type(generator).__name__}")
+    if dropout_p > 0 and generator is None and kind is np.random.Generator:
+        raise ValueError("dropout on NumPy arrays needs a generator: pass generator=np.random.default_rng(seed)")
+
+
 def _dropout(weights: Array, p: float, generator: torch.Generator | np.random.Generator | None) -> Array:
     """Set each weight to 0 with probability p, and divide the others by 1 - p."""
     if p == 0:
         return weights
     if isinstance(weights, Tensor):
         kept = torch.rand(weights.shape, generator=generator, device=weights.device) >= p
-    elif generator is None:
-        raise ValueError("dropout on NumPy arrays needs a generator: pass generator=np.random.default_rng(seed)")
     else:
         kept = generator.random(weights.shape) >= p
     return weights * kept / (1 - p)

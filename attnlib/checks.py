@@ -52,7 +52,8 @@ def check_dtype(answer: Any, dtype: str, *, name: str = "the answer") -> None:
     _as_numpy(answer, name)
     came = str(answer.dtype).removeprefix("torch.") if hasattr(answer, "dtype") else type(answer).__name__
     if came != dtype:
-        raise AssertionError(f"{name} has dtype {came}, expected {dtype}: keep the dtype of the input.")
+        cure = "a mask is boolean, as a comparison makes it" if dtype == "bool" else "keep the dtype of the input"
+        raise AssertionError(f"{name} has dtype {came}, expected {dtype}: {cure}.")
 
 
 def check_close(

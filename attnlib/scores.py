@@ -31,16 +31,19 @@ import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from attnlib._arrays import (
     Array,
     accumulation_dtype,
     broadcast_batch,
     constant,
+    in_range,
     in_transform,
+    is_integer,
     namespace,
+    require_count,
     require_dim,
+    require_first_derivative,
     require_floating,
     require_integer,
     require_ndim,
@@ -414,7 +417,7 @@ def predicted_centres(
     weight: Float[Array, "hidden query_dim"],
     vector: Float[Array, "hidden"],
     lengths: int | Integer[Array, "..."],
-) -> Float[Array, "*batch query"]:
+) -> Float[Array, "..."]:
     r"""Predict where in the source each query should look.
 
     .. math:: p_i = L \, \sigma\big(v^\top \tanh(W q_i)\big)
@@ -427,7 +430,7 @@ def predicted_centres(
     vector : (hidden,)
         v_p in the source.
     lengths : int or (...)
-        L: how many keys a sequence has, padding not counted. An array has the leading dimensions of the query.
+        L: how many keys a sequence has, padding not counted. An array broadcasts with the query's leading dimensions.
 
     Returns
     -------
@@ -456,12 +459,14 @@ def predicted_centres(
     hidden = weight.shape[0] if weight.ndim else 0
     require_shape("weight", weight, hidden=hidden, query_dim=query.shape[-1])
     require_shape("vector", vector, hidden=hidden)
+    if not is_integer(lengths):
+        namespace(query=query, lengths=lengths)
+        require_integer(lengths=lengths)
+        broadcast_batch(lengths=tuple(lengths.shape), query=tuple(query.shape[:-2]))
     logits = xp.matmul(xp.tanh(_project(query, weight)), vector)
     share = 0.5 * (xp.tanh(0.5 * logits) + 1.0)  # the logistic function, which the array API does not have
-    if isinstance(lengths, int):
-        return lengths * share
-    require_integer(lengths=lengths)
-    broadcast_batch(lengths=tuple(lengths.shape), query=tuple(query.shape[:-2]))
+    if is_integer(lengths):
+        return int(lengths) * share
     return xp.astype(lengths, share.dtype)[..., None] * share
 
 
@@ -489,7 +494,7 @@ def local_gaussian(
     Raises
     ------
     TypeError, ValueError
-        If the centres are not floating point, or the half-width is not positive.
+        If the centres are not floating point, the half-width is not positive, or the key length is no count.
 
     References
     ----------
@@ -558,9 +563,10 @@ def local_predictive(
     array([[-inf,  -2.,   0.,  -2.]])
     """
     xp, query, key, weight, vector = _checked(query, key, weight=weight, vector=vector)
-    scores = score(query, key)
+    require_positive("half_width", half_width)
     length = key.shape[-2]
     centres = predicted_centres(query, weight, vector, length if lengths is None else lengths)
+    scores = score(query, key)
     near = window_mask(centres, length, half_width)
     return xp.where(near, scores + _log_gaussian(xp, centres, length, half_width), -xp.inf)
 
@@ -605,7 +611,10 @@ def local_weights(
     >>> local_weights(np.zeros((1, 5)), np.array([2.0]), 1.0).round(4)
     array([[0.    , 0.0451, 0.3333, 0.0451, 0.    ]])
     """
+    namespace(scores=scores, centres=centres)
+    require_floating(scores=scores, centres=centres)
     require_ndim("scores", scores, "(..., query, key)")
+    require_positive("half_width", half_width)
     length = scores.shape[-1]
     weights = softmax(scores, window_mask(centres, length, half_width))
     return weights * local_gaussian(centres, length, half_width)
@@ -680,6 +689,8 @@ class Additive(nn.Module):
 
     def project_keys(self, key: Float[Tensor, "*batch key key_dim"]) -> Float[Tensor, "*batch key hidden"]:
         """Return W_k k for every key: what :meth:`with_projected_keys` takes in the place of keys."""
+        namespace(key_weight=self.key_weight, key=key)
+        require_floating(key=key)
         require_ndim("key", key, "(..., key, key_dim)")
         require_dim("key", key, self.key_weight.shape[1], "the score")
         return _project(key, self.key_weight)
@@ -688,6 +699,8 @@ class Additive(nn.Module):
         self, query: Float[Tensor, "*#batch query query_dim"], key: Float[Tensor, "*#batch key hidden"]
     ) -> Float[Tensor, "..."]:
         """Score queries against keys that :meth:`project_keys` has projected; goes into ``attend`` as a score."""
+        namespace(query_weight=self.query_weight, query=query)
+        require_floating(query=query)
         require_ndim("query", query, "(..., query, query_dim)")
         require_dim("query", query, self.query_weight.shape[1], "the score")
         return additive_projected(_project(query, self.query_weight), key, self.vector)
@@ -872,8 +885,8 @@ class _AdditiveInGroups(torch.autograd.Function):
         return _score_groups(query, key, vector, group)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, scores_gradient):
+        require_first_derivative("score fewer pairs at a time, or raise attnlib.scores.HIDDEN_AT_ONCE")
         query, key, vector = ctx.saved_tensors
         query_gradient, key_gradient, vector_gradient = (torch.zeros_like(array) for array in ctx.saved_tensors)
         for rows, hidden in _hidden_groups(query, key, ctx.group):
@@ -928,10 +941,12 @@ def _direction(xp: ModuleType, vectors: Array) -> Array:
 def _log_gaussian(xp: ModuleType, centres: Array, key_length: int, half_width: float) -> Array:
     require_floating(centres=centres)
     require_positive("half_width", half_width)
+    require_count(key_length=key_length)
     (centres,) = _widened(xp, centres)
     places = xp.arange(key_length, dtype=centres.dtype, device=array_api_compat.device(centres))
-    distance = (places - centres[..., None]) / (half_width / 2)
-    return -0.5 * distance * distance
+    with np.errstate(over="ignore"):  # a distance beyond the dtype's range is infinite, and its weight 0
+        distance = (places - centres[..., None]) / in_range(xp, half_width / 2, centres.dtype)
+        return -0.5 * distance * distance
 
 
 def _sharpness(sharpness: float | Array, similarity: Array) -> float | Array:

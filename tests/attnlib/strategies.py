@@ -219,9 +219,7 @@ def normal(seed, shape, kind="numpy-float64", *, grad=False):
 def arrays_of_shapes(draw, signature, kinds=KINDS, max_side=3, max_dims=2):
     """Draw (kind, arrays as float64 rounded to the kind) whose leading dimensions broadcast."""
     kind = draw(st.sampled_from(kinds))
-    shapes = hnp.mutually_broadcastable_shapes(
-        signature=signature, min_side=0, max_side=max_side, max_dims=max_dims
-    )
+    shapes = hnp.mutually_broadcastable_shapes(signature=signature, min_side=0, max_side=max_side, max_dims=max_dims)
     seed = draw(st.integers(0, 2**32 - 1))
     arrays = [normal([seed, place], shape, kind) for place, shape in enumerate(draw(shapes).input_shapes)]
     return kind, [plain(array) for array in arrays]

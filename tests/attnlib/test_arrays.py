@@ -135,6 +135,82 @@ def test_leading_dimensions():
         _arrays.broadcast_batch(query=(2,), key=(3,), value=())
 
 
+def test_require_shape():
+    array = np.ones((2, 3))
+    _arrays.require_shape("weight", array, rows=2, columns=3)
+    _arrays.require_shape("number", np.ones(()))
+    for sizes, wanted in [({"rows": 3, "columns": 2}, "(rows, columns) = (3, 2)"), ({"rows": 2}, "(rows,) = (2,)")]:
+        with fails(ValueError, f"weight must have shape {wanted}, got (2, 3)"):
+            _arrays.require_shape("weight", array, **sizes)
+    with fails(ValueError, "weight must have shape (rows, columns) = (1, 3), got (2, 3)"):
+        _arrays.require_shape("weight", torch.ones(2, 3), rows=1, columns=3)
+
+
+def test_require_same_dim():
+    _arrays.require_same_dim(np.ones((2, 3)), np.ones((5, 3)))
+    with fails(ValueError, "key has dim 64 but query has dim 32"):
+        _arrays.require_same_dim(torch.ones(2, 32), torch.ones(2, 64))
+    with fails(ValueError, "query and key have dim 0: there is nothing to compare"):
+        _arrays.require_same_dim(np.ones((2, 0)), np.ones((2, 0)))
+
+
+def test_require_dim():
+    _arrays.require_dim("query", np.ones((2, 3)), 3, "the score")
+    with fails(ValueError, "query has dim 3 but the score takes 4"):
+        _arrays.require_dim("query", np.ones((2, 3)), 4, "the score")
+
+
+def test_require_same_length():
+    _arrays.require_same_length(np.ones((7, 2, 3)), np.ones((2, 5)))
+    with fails(ValueError, "there are 2 keys but 3 values: key has shape (2, 3) and value (3, 2)"):
+        _arrays.require_same_length(np.ones((2, 3)), torch.ones(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("require", "least", "message"),
+    [
+        (_arrays.require_integers, -(10**30), ""),
+        (_arrays.require_count, 0, "size must not be negative, got -1"),
+        (_arrays.require_sizes, 1, "size must be at least 1, got 0"),
+    ],
+)
+def test_require_numbers(require, least, message, unchecked):
+    for number in (least, np.int64(max(least, 1)), np.uint8(3)):
+        require(other=1, size=number)
+    if message:
+        with fails(ValueError, message):
+            require(other=1, size=least - 1)
+    for thing in (1.0, np.float64(1), "1", None, True, np.True_, np.ones(1, dtype=int), torch.tensor(1)):
+        with fails(TypeError, f"size must be an integer, got {type(thing).__name__}"):
+            require(other=1, size=thing)
+
+
+def test_require_positive(unchecked):
+    for number in (1, 0.5, 5e-324, np.float32(2), np.int64(3)):
+        _arrays.require_positive("width", number)
+    for number in (0, -1, -0.0, float("inf"), float("nan")):
+        with fails(ValueError, f"width must be a positive finite number, got {number}"):
+            _arrays.require_positive("width", number)
+    for thing in (True, "1", None, 1j, np.ones(1), torch.tensor(1.0)):
+        with fails(TypeError, f"width must be a number, got {type(thing).__name__}"):
+            _arrays.require_positive("width", thing)
+
+
+def test_require_first_derivative():
+    with torch.no_grad():
+        _arrays.require_first_derivative("call it twice")
+    with fails(RuntimeError, "this code can be differentiated once; for second derivatives call it twice"):
+        _arrays.require_first_derivative("call it twice")
+
+
+def test_in_transform():
+    seen = []
+    for transform in (torch.func.vmap, torch.func.grad, torch.func.jacrev):
+        transform(lambda x: seen.append(_arrays.in_transform()) or x.sum())(torch.ones(2))
+    assert seen == [True] * 3
+    assert not _arrays.in_transform()
+
+
 def test_is_integer():
     assert all(_arrays.is_integer(number) for number in (0, -3, np.int64(2), np.uint8(1)))
     assert not any(_arrays.is_integer(number) for number in (True, np.True_, 1.0, np.float64(1), "1", None, np.ones(1)))

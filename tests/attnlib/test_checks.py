@@ -91,6 +91,8 @@ class TestDtype:
         ]:
             with says_only(f"w has dtype {came}, expected float32: keep the dtype of the input."):
                 checks.check_dtype(answer, "float32", name="w")
+        with says_only("m has dtype float32, expected bool: a mask is boolean, as a comparison makes it."):
+            checks.check_dtype(np.ones(2, np.float32), "bool", name="m")
         with says("w is None."):
             checks.check_dtype(None, "float32", name="w")
 

@@ -118,14 +118,14 @@ def after_softmax(Q, K, V, mask):
     return weigh(softmax(scores_of(Q, K)) * mask, V)
 
 
-@wrong("masks after the softmax and renormalises: what has underflowed is lost", None)
+@wrong("masks after the softmax and renormalises: what has underflowed is lost", "left nothing for the others")
 def renormalised(Q, K, V, mask):
     weights = softmax(scores_of(Q, K)) * mask
     total = weights.sum(axis=-1, keepdims=True)
     return weigh(weights / np.where(total == 0, 1, total), V)
 
 
-@wrong("zeros the values, the weights stay", "weights of forbidden keys")
+@wrong("zeros the values, the weights stay", "after the softmax")
 def values_masked(Q, K, V, mask):
     weights = softmax(scores_of(Q, K))
     return (weights * mask) @ V, weights
@@ -149,24 +149,24 @@ def exponentials_returned(Q, K, V, mask):
     return softmax(scores, mask) @ V, np.exp(scores) * mask
 
 
-@wrong("-1e9: a row that allows nothing is uniform", "spreads its weight evenly")
+@wrong("-1e9: a row that allows nothing is uniform", "spreads its weight")
 def uniform(Q, K, V, mask):
     return weigh(softmax(np.where(mask, scores_of(Q, K), -1e9)), V)
 
 
-@wrong("adds -1e9 where forbidden: a row that allows nothing looks at all keys", "looks at all keys")
+@wrong("adds -1e9 where forbidden: a row that allows nothing looks at all keys", "spreads its weight")
 def added_large_negative(Q, K, V, mask):
     return weigh(softmax(scores_of(Q, K) - 1e9 * ~mask), V)
 
 
-@wrong("NaN where nothing is allowed", "allows nothing gives NaN")
+@wrong("NaN where nothing is allowed", "attend to nothing gives NaN")
 def nan(Q, K, V, mask):
     scores = np.where(mask, scores_of(Q, K), -np.inf)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return weigh(exponentials / exponentials.sum(axis=-1, keepdims=True), V)
 
 
-@wrong("NaN replaced in the context alone", "weights of the query that may attend to nothing")
+@wrong("NaN replaced in the context alone", "Repairing the context alone")
 def nan_in_the_weights(Q, K, V, mask):
     context, weights = nan(Q, K, V, mask)
     return np.nan_to_num(context), weights
@@ -228,7 +228,7 @@ def first_sentence(Q, K, V, mask):
     return weigh(softmax(Q @ K[first].T / np.sqrt(Q.shape[-1]), mask), V[first])
 
 
-@wrong("answers the first sentence only", "expected (2, 2, 2)")
+@wrong("answers the first sentence only", "the others are missing")
 def first_only(Q, K, V, mask):
     first = (0,) * (K.ndim - 2)
     shape = (*Q.shape[:-1], K.shape[-2])
@@ -253,7 +253,7 @@ def second_axis(Q, K, V, mask):
     return weigh(softmax(Q @ np.swapaxes(K, -1, -2) / np.sqrt(Q.shape[1 if Q.ndim > 2 else -1]), mask), V)
 
 
-@wrong("divides by sqrt(number of keys)", "by the number of keys")
+@wrong("divides by sqrt(number of keys)", "root of the number of keys")
 def by_keys(Q, K, V, mask):
     return weigh(softmax(Q @ np.swapaxes(K, -1, -2) / np.sqrt(K.shape[-2]), mask), V)
 
@@ -312,7 +312,7 @@ def weights_first(Q, K, V, mask):
     return weights, context
 
 
-@wrong("returns the context alone", "two things")
+@wrong("returns the context alone", "weights were not returned")
 def context_alone(Q, K, V, mask):
     return masked_softmax(Q, K, V, mask)[0]
 
@@ -331,14 +331,14 @@ def no_broadcasting(Q, K, V, mask):
     return weigh(softmax(scores), V)
 
 
-@wrong("takes the mask for one of keys, the same for all queries", None)
+@wrong("takes the mask for one of keys, the same for all queries", "mask of the first")
 def mask_of_keys(Q, K, V, mask):
     shape = (*Q.shape[:-1], K.shape[-2])
     mask = np.broadcast_to(mask, shape)[..., :1, :]
     return weigh(softmax(scores_of(Q, K), mask), V)
 
 
-@wrong("transposes the mask", None)
+@wrong("transposes the mask", "mask is transposed")
 def mask_transposed(Q, K, V, mask):
     if mask.ndim > 1 and mask.shape[-1] == mask.shape[-2]:
         mask = np.swapaxes(mask, -1, -2)

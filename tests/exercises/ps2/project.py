@@ -143,7 +143,7 @@ def scaled(words, source, Wq, Wk, Wv):
     return words @ Wq.T / np.sqrt(len(Wq)), source @ Wk.T, source @ Wv.T
 
 
-@wrong("reshapes the weights where they need a transpose", "reshape")
+@wrong("reshapes the weights where they need a transpose", "Wq is not transposed")
 def reshaped(words, source, Wq, Wk, Wv):
     return tuple(
         rows @ weight.reshape(weight.shape[::-1]) for rows, weight in [(words, Wq), (source, Wk), (source, Wv)]

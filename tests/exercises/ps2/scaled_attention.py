@@ -1,4 +1,4 @@
-"""Answers to ``attention(Q, K, V)``."""
+"""Answers to ``scaled_attention(Q, K, V)``."""
 
 import numpy as np
 import torch
