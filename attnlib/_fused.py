@@ -13,6 +13,14 @@ from attnlib._arrays import require_first_derivative
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
+def kernel_takes(query: Tensor, mask: Tensor | None) -> bool:
+    """Tell whether the fused kernel can be trusted with rows that may attend to nothing, or there can be none.
+
+    On CPUs and CUDA devices it gives zeros for them; elsewhere torch has given NaN (pytorch/pytorch issue 163997).
+    """
+    return mask is None or query.device.type in ("cpu", "cuda")
+
+
 def context_alone(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, dropout_p: float = 0.0
 ) -> Tensor:

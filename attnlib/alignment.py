@@ -28,10 +28,10 @@ from attnlib.scores import Score
 from attnlib.softmax import log_softmax
 
 RELATIONS = ("direction", "degree", "place", "repeat")
-"""What a query can be after: see :func:`alignment_task`."""
+"""What a query can be after; :func:`alignment_task` explains them."""
 
 OBJECTIVES = ("alignment", "context")
-"""What can be lowered: see :func:`train_alignment`."""
+"""What can be lowered; :func:`train_alignment` explains them."""
 
 _LEAST_LOG_WEIGHT = -20.0
 _STEEPEST_DEGREE = 4.0

@@ -41,7 +41,7 @@ def attend(
     .. math:: \operatorname{attend}(Q, K, V) = \operatorname{softmax}(S) V, \qquad S_{ik} = \mathrm{score}(q_i, k_k)
 
     torch tensors go through fast code of the same answer where the score is `scaled_dot` or `dot`: without weights
-    torch's fused kernel. That code can be differentiated once; for second derivatives wrap the score:
+    torch's fused kernel. That code can be differentiated once, in reverse mode; for anything else wrap the score:
     ``score=lambda q, k: scaled_dot(q, k)``.
 
     Parameters
@@ -105,14 +105,10 @@ def attend(
         raise TypeError(f"score must be a function such as scaled_dot, got {score!r}")
     dtype = xp.result_type(query.dtype, key.dtype, value.dtype)
     if isinstance(query, Tensor) and (score is scaled_dot or score is dot):
-        require_same_dim(query, key)
-        scale = query.shape[-1] ** -0.5 if score is scaled_dot else 1.0
         same = [array.to(dtype) for array in (query, key, value)]
-        # Of empty arrays whose batches broadcast, torch's kernel gives a context of another shape.
-        if not return_weights and (dropout_p == 0 or generator is None) and all(array.numel() for array in same):
-            return _fused.context_alone(*same, mask, scale, dropout_p)
-        if return_weights and dropout_p == 0 and _same_batch(*same) and not in_transform():
-            return _fused.context_and_weights(*same, mask, scale)
+        attended = _fast(*same, mask, score, dropout_p, generator, return_weights)
+        if attended is not None:
+            return attended
     scores = score(query, key)
     namespace(query=query, **{"the score's result": scores})
     require_floating(**{"the score's result": scores})
@@ -219,6 +215,8 @@ class Attention(nn.Module):
         """Attend from ``query`` to ``key`` and ``value``; without value to ``key``, without key to ``query``."""
         key = query if key is None else key
         value = key if value is None else value
+        namespace(weight=self.Qw.weight, query=query, key=key, value=value, mask=mask)
+        require_floating(query=query, key=key, value=value)
         for name, array, projection in (("query", query, self.Qw), ("key", key, self.Kw), ("value", value, self.Vw)):
             require_ndim(name, array, f"(..., {'query' if name == 'query' else 'key'}, {name}_dim)")
             require_dim(name, array, projection.in_features, "this module")
@@ -236,6 +234,31 @@ class Attention(nn.Module):
         return (output, *weights) if return_weights else output
 
 
+def _fast(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    score: Score,
+    dropout_p: float,
+    generator: torch.Generator | None,
+    return_weights: bool,
+) -> Tensor | tuple[Tensor, Tensor] | None:
+    """Attend by a multiple of the dot product in fast code, or return None where that can't do what is asked."""
+    require_same_dim(query, key)
+    scale = query.shape[-1] ** -0.5 if score is scaled_dot else 1.0
+    if return_weights:
+        same_batch = query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+        if dropout_p > 0 or not same_batch or in_transform():
+            return None
+        return _fused.context_and_weights(query, key, value, mask, scale)
+    # Of empty arrays whose batches broadcast, torch's kernel gives a context of another shape.
+    empty = any(array.numel() == 0 for array in (query, key, value))
+    if empty or (dropout_p > 0 and generator is not None) or not _fused.kernel_takes(query, mask):
+        return None
+    return _fused.context_alone(query, key, value, mask, scale, dropout_p)
+
+
 def _scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
     """Check that queries, keys and values go together, and return the shape that their scores will have."""
     require_floating(query=query, key=key, value=value)
@@ -246,10 +269,6 @@ def _scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
     batches = {name: tuple(array.shape[:-2]) for name, array in (("query", query), ("key", key), ("value", value))}
     broadcast_batch(**batches)
     return (*np.broadcast_shapes(batches["query"], batches["key"]), query.shape[-2], key.shape[-2])
-
-
-def _same_batch(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    return query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
 
 
 def _require_probability(dropout_p: float) -> None:

@@ -2,7 +2,7 @@ r"""Score functions: how well each key fits each query, as one number, before th
 
 Every score takes (..., query, query_dim) and (..., key, key_dim) and gives (..., query, key), so that any of them
 goes into :func:`attnlib.attention.attend`. The functions take their weights as arguments: fix them with
-:func:`functools.partial`. The modules hold them as parameters, start from Glorot and Bengio's uniform distribution
+``functools.partial``. The modules hold them as parameters, start from Glorot and Bengio's uniform distribution
 (2010, eq. 16), and are called the same way.
 
 ====================  ========================================  ===========================  =======================
@@ -56,8 +56,8 @@ from attnlib._random import generator
 from attnlib.masks import window_mask
 from attnlib.softmax import softmax
 
+# What attend calls: (query, key) -> scores.
 Score = Callable[[Array, Array], Array]
-"""What :func:`attnlib.attention.attend` calls: (query, key) -> scores."""
 
 HIDDEN_AT_ONCE = 2**24
 """How many numbers :func:`additive` keeps of its hidden layer at once: 64 MiB in float32."""
@@ -188,7 +188,7 @@ def additive(
     The hidden layer of all pairs would take 4 n m h bytes a sequence in float32. Queries are handled in groups, so
     that no more than ``HIDDEN_AT_ONCE`` numbers of it (or those of one query, if they are more) exist at a time;
     if there is more than one, a gradient computes each a second time instead of keeping it, and has no second
-    derivative.
+    derivative. Under transforms of ``torch.func`` there is one group.
     ``benchmarks/additive.py`` measures both.
 
     Parameters
@@ -365,13 +365,15 @@ def location(
         raise ValueError(f"there are {length} keys but weight has rows for {rows} positions")
     batch = broadcast_batch(query=tuple(query.shape[:-2]), key=tuple(key.shape[:-2]))
     scores = _project(query, weight[:length])
-    return xp.broadcast_to(scores, (*batch, *scores.shape[-2:]))
+    shape = (*batch, *scores.shape[-2:])
+    # A copy: the repeated places of a broadcast array share their memory, and can't be written to.
+    return scores if tuple(scores.shape) == shape else xp.asarray(xp.broadcast_to(scores, shape), copy=True)
 
 
 def cosine(
     query: Float[Array, "*#batch query dim"],
     key: Float[Array, "*#batch key dim"],
-    sharpness: float | Float[Array, "..."] = 1.0,
+    sharpness: float | np.number | Float[Array, "..."] = 1.0,
 ) -> Float[Array, "..."]:
     r"""Score by the angle between the two, whatever their lengths, times a sharpness.
 
@@ -949,10 +951,10 @@ def _log_gaussian(xp: ModuleType, centres: Array, key_length: int, half_width: f
         return -0.5 * distance * distance
 
 
-def _sharpness(sharpness: float | Array, similarity: Array) -> float | Array:
+def _sharpness(sharpness: float | np.number | Array, similarity: Array) -> float | Array:
     """Return what similarities (..., query, key) are multiplied by."""
-    if isinstance(sharpness, int | float):
-        return sharpness
+    if isinstance(sharpness, int | float | np.integer | np.floating):
+        return float(sharpness)
     xp = namespace(sharpness=sharpness, query=similarity)
     require_floating(sharpness=sharpness)
     broadcast_batch(sharpness=tuple(sharpness.shape), query=tuple(similarity.shape[:-1]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-PASSES = {"forward": "forward", "forward_backward": "forward and backward"}
+PASSES = {"forward": "forward", "forward_backward": "both"}
 
 
 def table(results: dict) -> str:
@@ -26,10 +26,11 @@ def _table(rows: Iterable[dict[str, str]]) -> str:
 
 def _timed(row: dict) -> dict[str, str]:
     first, *others = row["timings"]
-    cells = {first: f"{row['timings'][first]['milliseconds']:.3g} ms"}
+    milliseconds = row["timings"][first]["milliseconds"]
+    cells = {first: f"{milliseconds:.1f} ms" if milliseconds < 100 else f"{milliseconds:,.0f} ms"}
     for name in others:
         timing = row["timings"][name]
-        cells[name] = f"{timing['ratio']:.2f} ({timing['low']:.2f} to {timing['high']:.2f})"
+        cells[name] = f"{timing['ratio']:.2f} ({timing['low']:.2f}–{timing['high']:.2f})"
     return _case(row) | cells
 
 
@@ -38,5 +39,5 @@ def _sized(row: dict) -> dict[str, str]:
 
 
 def _case(row: dict) -> dict[str, str]:
-    case = {name: str(row[name]) for name in ("batch", "length", "mask") if name in row}
+    case = {"batch × length": f"{row['batch']} × {row['length']}", "mask": row["mask"]} if "batch" in row else {}
     return case | {"passes": PASSES[row["passes"]]}

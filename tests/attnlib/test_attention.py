@@ -1122,6 +1122,12 @@ class TestErrors:
             module(query, key, value[0])
         with fails(ValueError, "there are 6 keys but 5 values"):
             module(query, key, value[:5])
+        with fails(TypeError, "weight is a torch tensor but key is a NumPy array"):
+            module(query, key.numpy(), value)
+        with fails(TypeError, "query must be a NumPy array or a torch tensor, got list"):
+            module([[1.0, 2.0, 3.0]], key, value)
+        with fails(TypeError, "value must hold floating-point numbers, got dtype int64"):
+            module(query, key, value.long())
         with fails(ValueError, "mask has shape (2, 5), which does not broadcast to scores of shape (2, 6)"):
             module(query, key, value, torch.ones(2, 5).bool())
 

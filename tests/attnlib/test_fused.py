@@ -157,3 +157,10 @@ def test_large_negative_scores_are_not_masked_ones():
         mask = None if mask is None else torch.tensor(mask)
         assert _fused.context_alone(query, key, value, mask, 1.0).item() == expected
         assert _fused.context_and_weights(query, key, value, mask, 1.0)[0].item() == expected
+
+
+@pytest.mark.parametrize(("device", "taken"), [("cpu", True), ("meta", False)])
+def test_the_kernel_is_trusted_with_masks_where_it_gives_zeros_for_empty_rows(device, taken):
+    query, mask = torch.empty(2, 3, device=device), torch.ones(2, 2, dtype=torch.bool, device=device)
+    assert _fused.kernel_takes(query, mask) is taken
+    assert _fused.kernel_takes(query, None)

@@ -259,6 +259,17 @@ def test_of_keys_location_uses_only_the_number():
     assert location(query[0], np.zeros((6, 5, 7)), weight).shape == (6, 3, 5)
 
 
+@libraries
+def test_what_location_gives_can_be_written_to(library):
+    kind = f"{library}-float64"
+    query, key, weight = make(np.ones((3, 4)), kind), make(np.zeros((2, 5, 7)), kind), normal(2, (9, 4), kind)
+    for scores in (location(query, key, weight), location(query, key[0], weight)):
+        before = plain(scores)
+        scores[0] = 7.0  # one sentence, or one query
+        before[0] = 7.0
+        assert np.array_equal(plain(scores), before)
+
+
 def test_the_variance_of_dot_grows_with_the_dim_and_that_of_scaled_dot_does_not():
     for dim in (4, 64, 256):
         query, key = normal([1, dim], (400, dim)), normal([2, dim], (400, dim))
@@ -303,7 +314,7 @@ def test_cosines_sharpness(library):
     kind = f"{library}-float32"
     query, key = normal(1, (2, 3, 4), kind), normal(2, (2, 5, 4), kind)
     plainly = plain(cosine(query, key))
-    for number in (2, 2.0, np.float64(2)):
+    for number in (2, 2.0, np.float64(2), np.float32(2), np.int64(2)):
         close(cosine(query, key, number), 2 * plainly, kind)
     each = np.array([[1.0, 2.0, 3.0], [0.5, 0.0, -1.0]])
     close(cosine(query, key, make(each, kind)), each[..., None] * plainly, kind)

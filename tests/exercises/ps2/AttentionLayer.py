@@ -544,3 +544,82 @@ class AsManyKeysAsQueries(Plain):
         n = max(query_source.shape[-2], 3)
         mask = mask if mask is None or mask.shape[-1] <= n else mask[..., :n]
         return super().forward(query_source, key_source[..., :n, :], mask)
+
+
+@right("masks with -inf, and replaces the NaN of the weights: masked_fill holds the gradient back")
+class NaNOfTheWeightsReplaced(Plain):
+    def weigh(self, scores, mask):
+        scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+        return torch.nan_to_num(torch.softmax(scores, dim=-1))
+
+
+@right("registers the parameters by name, in another order, even numbers from 0 to 1")
+class RegisteredByName(Plain):
+    def __init__(self, query_dim, key_dim, dim, context_dim):
+        super(Plain, self).__init__()
+        for name, shape in {"Wv": (context_dim, key_dim), "Wk": (dim, key_dim), "Wq": (dim, query_dim)}.items():
+            self.register_parameter(name, nn.Parameter(torch.rand(shape)))
+
+
+@wrong("starts at numbers in the thousands", "start at small ones")
+class StartsLarge(Plain):
+    def __init__(self, query_dim, key_dim, dim, context_dim):
+        super().__init__(query_dim, key_dim, dim, context_dim)
+        for parameter in self.parameters():
+            parameter.data *= 1000
+
+
+@wrong("without a mask, takes that of the last call", None)
+class MaskRemembered(Plain):
+    last = None
+
+    def forward(self, query_source, key_source, mask=None):
+        self.last = self.last if mask is None else mask
+        return super().forward(query_source, key_source, self.last)
+
+
+@wrong("keeps the projected keys and values of the first call of a shape", None)
+class KeysRemembered(Plain):
+    kept = None
+
+    def project(self, query_source, key_source):
+        if self.kept is None or self.kept[0].shape[:-1] != key_source.shape[:-1]:
+            self.kept = super().project(query_source, key_source)[1:]
+        return query_source @ self.Wq.T, *self.kept
+
+
+@wrong("a mask (query, key) of a batch is taken for (batch, key)", None)
+class MaskOfABatch(Plain):
+    def forward(self, query_source, key_source, mask=None):
+        if mask is not None and mask.dim() == 2 and query_source.dim() == 3:
+            mask = mask.unsqueeze(1)
+        return super().forward(query_source, key_source, mask)
+
+
+@wrong("masks the weights and divides by what is left, which may be 0", None)
+class WeightsMasked(Plain):
+    def weigh(self, scores, mask):
+        weights = torch.softmax(scores, dim=-1)
+        weights = weights if mask is None else weights * mask
+        return weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-9)
+
+
+@wrong("-10,000 stands for forbidden: allowed scores are lower", None)
+class StandInTooLarge(Plain):
+    def weigh(self, scores, mask):
+        if mask is None:
+            return torch.softmax(scores, dim=-1)
+        return torch.softmax(scores.masked_fill(~mask, -1e4), dim=-1) * mask.any(dim=-1, keepdim=True)
+
+
+@wrong("exp without the largest score subtracted", None)
+class ExpOverflows(Plain):
+    def weigh(self, scores, mask):
+        exponentials = torch.exp(scores) * (1.0 if mask is None else mask)
+        return exponentials / exponentials.sum(dim=-1, keepdim=True).clamp(min=1e-30)
+
+
+@wrong("multiplies the turned mask by -inf", "0 times -inf is NaN")
+class ZeroTimesInfinity(Plain):
+    def weigh(self, scores, mask):
+        return torch.softmax(scores if mask is None else scores + (~mask) * -math.inf, dim=-1)

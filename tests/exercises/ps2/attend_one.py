@@ -244,3 +244,39 @@ def float32_on_the_way(query, keys, values):
 @wrong("computes and returns nothing", "without a return statement")
 def no_return(query, keys, values):
     softmax(keys @ query) @ values
+
+
+@right("the score's power of two, with the running maximum of one pass")
+def one_pass(query, keys, values):
+    largest, total, context, scores = -math.inf, 0.0, np.zeros(values.shape[1]), []
+    for key, value in zip(keys, values, strict=True):
+        scores.append(float(np.vdot(key, query)))
+        above = max(largest, scores[-1])
+        old, new = 2 ** ((largest - above) / math.log(2)), 2 ** ((scores[-1] - above) / math.log(2))
+        total, context, largest = total * old + new, context * old + new * value, above
+    return context / total, np.exp(np.array(scores) - largest) / total
+
+
+@wrong("looks for the largest score from 0 on: all are negative, and every exp becomes 0", None)
+def largest_from_zero(query, keys, values):
+    scores, largest = keys @ query, 0.0
+    for score in scores:
+        largest = max(largest, score)
+    exponentials = np.exp(scores - largest)
+    weights = exponentials / exponentials.sum()
+    return weights @ values, weights
+
+
+@wrong("subtracts the largest size of a score", None)
+def largest_size(query, keys, values):
+    scores = keys @ query
+    exponentials = np.exp(scores - np.abs(scores).max())
+    weights = exponentials / exponentials.sum()
+    return weights @ values, weights
+
+
+@wrong("drops weights below 0.001", None)
+def small_weights_dropped(query, keys, values):
+    weights = softmax(keys @ query)
+    weights = np.where(weights < 1e-3, 0, weights)
+    return weights @ values, weights

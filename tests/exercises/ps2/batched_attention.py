@@ -382,3 +382,45 @@ def float16_returned(Q, K, V, mask):
 def float32_on_the_way(Q, K, V, mask):
     narrow = (array.astype("float32") for array in (Q, K, V))
     return tuple(array.astype("float64") for array in masked_softmax(*narrow, mask))
+
+
+def emptied(weights, V, mask):
+    weights = weights * np.any(mask, axis=-1, keepdims=True)
+    return weights @ V, weights
+
+
+@right("adds -1e9 under the mask and empties the rows that allow nothing")
+def large_penalty(Q, K, V, mask):
+    return emptied(softmax(scores_of(Q, K) + np.where(mask, 0.0, -1e9)), V, mask)
+
+
+@wrong("-10,000 stands for forbidden: allowed scores are lower", None)
+def stand_in_too_large(Q, K, V, mask):
+    return emptied(softmax(np.where(mask, scores_of(Q, K), -1e4)), V, mask)
+
+
+@wrong("takes 10,000 off under the mask: too little for a large score", None)
+def penalty_too_small(Q, K, V, mask):
+    return emptied(softmax(scores_of(Q, K) + np.where(mask, 0.0, -1e4)), V, mask)
+
+
+@wrong("multiplies the turned mask by -inf", "0 times -inf is NaN")
+def zero_times_infinity(Q, K, V, mask):
+    scores = scores_of(Q, K) + (1.0 - mask) * -np.inf
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return weights @ V, weights
+
+
+@wrong("empties the context of a row that allows nothing, not its weights", "Emptying the context alone")
+def context_emptied_alone(Q, K, V, mask):
+    weights = softmax(np.where(mask, scores_of(Q, K), -1e9))
+    return emptied(weights, V, mask)[0], weights
+
+
+@wrong("a mask whose last axis has length 1 holds for the first key alone", None)
+def last_axis_not_stretched(Q, K, V, mask):
+    allowed = np.zeros((*Q.shape[:-1], K.shape[-2]), dtype=bool)
+    allowed[..., : mask.shape[-1]] = mask
+    weights = softmax(scores_of(Q, K), allowed)
+    return weights @ V, weights

@@ -263,3 +263,15 @@ def float16_returned(Q, K, V):
 @wrong("scores in float32, result in float64", None)
 def float32_on_the_way(Q, K, V):
     return softmax(scores_of(Q.astype("float32"), K.astype("float32"))).astype("float64") @ V
+
+
+@wrong("subtracts the largest score of a row, and its sums meet the columns", "sums of the rows met the columns")
+def stable_sums_meet_columns(Q, K, V):
+    scores = Q @ K.T / np.sqrt(Q.shape[1])
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1) @ V
+
+
+@wrong("cuts the root to a whole number", "cut to a whole number")
+def whole_root(Q, K, V):
+    return softmax(Q @ K.T / int(np.sqrt(Q.shape[1]))) @ V

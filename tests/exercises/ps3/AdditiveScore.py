@@ -480,3 +480,13 @@ class ChangesParameters(Base):
             with torch.no_grad():
                 self.Wq.data = self.Wq.data * 0.999
         return scores
+
+
+@wrong("keeps the projection of a tensor that it has seen, though the parameters have changed", None)
+class KeptByTensor(Base):
+    seen = None
+
+    def project_keys(self, K):
+        if self.seen is not K:
+            self.seen, self.kept = K, super().project_keys(K)
+        return self.kept

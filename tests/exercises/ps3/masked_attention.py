@@ -88,7 +88,7 @@ def extra_key(Q, K, V, mask):
     return (torch.softmax(scores, dim=-1) @ values).to(Q.dtype)
 
 
-@right("in float16 all along, but divided first and with the softmax in float32")
+@wrong("in float16 all along, but divided first and with the softmax in float32", "make Q and K float32 first")
 def divided_first(Q, K, V, mask):
     scores = (Q / Q.shape[-1] ** 0.5) @ K.mT
     weights = torch.softmax(
@@ -349,3 +349,20 @@ def values_in_place(Q, K, V, mask):
     if mask.dim() == 3 and V.dim() == 3 and V.shape[0] == mask.shape[0]:
         V.masked_fill_(~mask.any(dim=-2)[..., None], 0.0)
     return answer
+
+
+@wrong("multiplies the turned mask by -inf", "0 times -inf is NaN")
+def zero_times_infinity(Q, K, V, mask):
+    weights = torch.softmax(scores_of(Q, K) + (~mask) * -torch.inf, dim=-1)
+    return (weights @ V.double()).to(Q.dtype)
+
+
+@wrong("returns nothing where the whole mask is False", "is None")
+def nothing_for_nothing(Q, K, V, mask):
+    return attend(scores_of(Q, K), mask, V, Q.dtype) if mask.any() else None
+
+
+@wrong("flattens the batch with view, which a view in another order refuses", "view size is not compatible")
+def flattened_by_view(Q, K, V, mask):
+    scores = scores_of(Q.reshape(-1, *Q.shape[-2:]), K.view(-1, *K.shape[-2:])).view(*Q.shape[:-1], K.shape[-2])
+    return attend(scores, mask, V, Q.dtype)

@@ -197,7 +197,7 @@ def in_place(Q, K):
     return dots(Q, K)
 
 
-@wrong("rounds the root to a whole number", "scaling is missing")
+@wrong("cuts the root to a whole number", "cut to a whole number")
 def whole_root(Q, K):
     return dots(Q, K) / int(Q.shape[-1] ** 0.5)
 
@@ -220,3 +220,9 @@ def two_things(Q, K):
 @wrong("forgets the return", "without a return statement")
 def no_return(Q, K):
     dots(Q, K)
+
+
+@wrong("flattens the batch with view, which a view in another order refuses", "view size is not compatible")
+def flattened_by_view(Q, K):
+    flat = torch.bmm(Q.view(-1, *Q.shape[-2:]), K.view(-1, *K.shape[-2:]).transpose(1, 2))
+    return flat.view(*Q.shape[:-1], K.shape[-2]) / Q.shape[-1] ** 0.5

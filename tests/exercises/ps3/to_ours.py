@@ -221,3 +221,9 @@ def first_padding(key_padding_mask, attn_mask):
     if key_padding_mask is not None and len(key_padding_mask) != 3:
         key_padding_mask = key_padding_mask[:1]
     return de_morgan(key_padding_mask, attn_mask)
+
+
+@wrong("the first sentence's padding counts for all", "that of the first sentence alone")
+def first_padding_for_all(key_padding_mask, attn_mask):
+    hidden = torch.tensor(False) if attn_mask is None else attn_mask
+    return ~(hidden if key_padding_mask is None else key_padding_mask[:1, None, :] | hidden)
