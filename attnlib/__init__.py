@@ -4,8 +4,11 @@ The package behind the book *Attention from the Ground Up*, one module a chapter
 of arrays, for NumPy arrays and torch tensors alike. Shapes are (..., query, dim), batch first; masks are boolean,
 True = may be attended to.
 
->>> from attnlib.softmax import softmax
->>> from attnlib.weighted_sum import weighted_sum
+>>> import numpy as np
+>>> from attnlib.attention import attend
+>>> query, key, value = np.array([[9.0, 0.0]]), np.eye(2), np.array([[1.0], [2.0]])
+>>> attend(query, key, value).round(2)
+array([[1.]])
 """
 
 from importlib.metadata import version

@@ -6,6 +6,7 @@ Every check raises before anything is computed, with what was expected and what 
 from types import ModuleType
 
 import array_api_compat
+import array_api_compat.torch as torch_namespace
 import numpy as np
 import torch
 
@@ -33,6 +34,8 @@ def namespace(**arrays: Array | None) -> ModuleType:
             f"{tensors[0]} is a torch tensor but {other} is a NumPy array; "
             "convert one of them with torch.from_numpy or tensor.numpy()"
         )
+    if tensors:
+        return torch_namespace  # what array_namespace finds for tensors, without the search
     return array_api_compat.array_namespace(*given.values())
 
 
@@ -112,6 +115,9 @@ def require_same_length(key: Array, value: Array) -> None:
 
 def broadcast_batch(**batches: tuple[int, ...]) -> tuple[int, ...]:
     """Return the common shape of leading dimensions, or raise ValueError that names them all."""
+    first, *others = batches.values()
+    if all(other == first for other in others):
+        return first
     try:
         return np.broadcast_shapes(*batches.values())
     except ValueError:

@@ -266,9 +266,9 @@ def _scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
     require_ndim("key", key, "(..., key, key_dim)")
     require_ndim("value", value, "(..., key, value_dim)")
     require_same_length(key, value)
-    batches = {name: tuple(array.shape[:-2]) for name, array in (("query", query), ("key", key), ("value", value))}
-    broadcast_batch(**batches)
-    return (*np.broadcast_shapes(batches["query"], batches["key"]), query.shape[-2], key.shape[-2])
+    of_query, of_key, of_value = (tuple(array.shape[:-2]) for array in (query, key, value))
+    broadcast_batch(query=of_query, key=of_key, value=of_value)
+    return (*broadcast_batch(query=of_query, key=of_key), query.shape[-2], key.shape[-2])
 
 
 def _require_probability(dropout_p: float) -> None:
