@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 Array = np.ndarray | torch.Tensor
+TENSOR_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def namespace(**arrays: Array | None) -> ModuleType:
@@ -201,7 +202,7 @@ def dtype_name(array: Array) -> str:
 
 def _is_real_floating(array: Array) -> bool:
     if isinstance(array, torch.Tensor):
-        return array.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+        return array.dtype in TENSOR_FLOATS
     return array.dtype in (np.float16, np.float32, np.float64)
 
 

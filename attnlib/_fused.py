@@ -3,12 +3,19 @@
 Both give what a score, softmax and weighted_sum give one after the other, as long as every score is finite.
 """
 
+import math
+from collections.abc import Iterable
+from itertools import repeat
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from attnlib._arrays import require_first_derivative
+
+PAIRS_AT_ONCE = 2**22
+"""How many scores have a gradient at once in the backward pass, or those of one batch: 16 MiB in float32."""
 
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
@@ -47,7 +54,7 @@ def context_and_weights(
 
 
 class _WithWeights(torch.autograd.Function):
-    """One tensor of (..., query, key) forward, scores at first and weights in the end; one more backward.
+    """One tensor of (..., query, key) forward: scores at first, weights in the end. Backward a few batches at a time.
 
     Products are written to an ``out``, which torch.autocast leaves in the dtype that it has.
     """
@@ -71,22 +78,35 @@ class _WithWeights(torch.autograd.Function):
     def backward(ctx, context_gradient, weights_gradient):
         require_first_derivative("pass score=lambda q, k: scaled_dot(q, k)")
         query, key, value, weights, context = ctx.saved_tensors
-        scores_gradient = _empty_pairs(query, key)
-        if context_gradient is None:
-            context_gradient = torch.zeros_like(context)
-        torch.matmul(context_gradient, value.mT, out=scores_gradient)
-        mean = (context_gradient * context).sum(dim=-1, keepdim=True)  # of the weights' gradients, by weight
-        if weights_gradient is not None:
-            scores_gradient += weights_gradient
-            mean += (weights_gradient * weights).sum(dim=-1, keepdim=True)
-        scores_gradient.sub_(mean).mul_(weights)
-        return (
-            torch.matmul(scores_gradient, key, out=torch.empty_like(query)).mul_(ctx.scale),
-            torch.matmul(scores_gradient.mT, query, out=torch.empty_like(key)).mul_(ctx.scale),
-            torch.matmul(weights.mT, context_gradient, out=torch.empty_like(value)),
-            None,
-            None,
-        )
+        given = [query, key, value, weights, context, context_gradient, weights_gradient]
+        gradients = [array.new_empty(array.shape) for array in (query, key, value)]
+        group = max(1, PAIRS_AT_ONCE // max(weights.shape[-2] * weights.shape[-1], 1))
+        parts = zip(*(_batches(array, group) for array in given + gradients), strict=False)
+        for *inputs, query_part, key_part, value_part in parts:
+            _backward(*inputs, ctx.scale, into=(query_part, key_part, value_part))
+        return *gradients, None, None
+
+
+def _backward(query, key, value, weights, context, context_gradient, weights_gradient, scale, *, into):
+    """Write the gradients of queries, keys and values of some batches, all (batch, length, dim)."""
+    if context_gradient is None:
+        context_gradient = torch.zeros_like(context)
+    scores_gradient = torch.matmul(context_gradient, value.mT, out=_empty_pairs(query, key))
+    mean = (context_gradient * context).sum(dim=-1, keepdim=True)  # of the weights' gradients, by weight
+    if weights_gradient is not None:
+        scores_gradient += weights_gradient
+        mean += (weights_gradient * weights).sum(dim=-1, keepdim=True)
+    scores_gradient.sub_(mean).mul_(weights)
+    torch.matmul(scores_gradient, key, out=into[0]).mul_(scale)
+    torch.matmul(scores_gradient.mT, query, out=into[1]).mul_(scale)
+    torch.matmul(weights.mT, context_gradient, out=into[2])
+
+
+def _batches(array: Tensor | None, group: int) -> Iterable[Tensor | None]:
+    """Split the leading dimensions into groups: (group, length, dim) each; None stays None."""
+    if array is None:
+        return repeat(None)
+    return array.reshape(math.prod(array.shape[:-2]), *array.shape[-2:]).split(group)
 
 
 def _forbid(scores: Tensor, mask: Tensor) -> None:

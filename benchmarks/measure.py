@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import platform
+import random
 import re
 import resource
 import statistics
@@ -35,12 +36,12 @@ class Timing:
 
 
 def compare(contestants: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu") -> dict[str, Timing]:
-    """Time every contestant once a round; the order turns from round to round, so that no place is favoured."""
+    """Time every contestant once a round, in a new order each time, so that no place and no predecessor is favoured."""
     names = list(contestants)
     seconds = {name: [] for name in names}
+    rng = random.Random(0)
     for number in range(-CLEAR_CACHES, rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+        for name in rng.sample(names, len(names)):
             elapsed = _seconds(contestants[name], device)
             if number >= 0:
                 seconds[name].append(elapsed)

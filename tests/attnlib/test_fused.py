@@ -164,3 +164,24 @@ def test_the_kernel_is_trusted_with_masks_where_it_gives_zeros_for_empty_rows(de
     query, mask = torch.empty(2, 3, device=device), torch.ones(2, 2, dtype=torch.bool, device=device)
     assert _fused.kernel_takes(query, mask) is taken
     assert _fused.kernel_takes(query, None)
+
+
+@pytest.mark.parametrize("pairs", [1, 12, 30, 71, 72, 1000])
+@pytest.mark.parametrize("used", ["context", "weights", "both"])
+def test_the_backward_pass_in_groups_gives_the_gradients_of_one(monkeypatch, pairs, used):
+    def gradients():
+        inputs = arrays((3, 2), "torch-float64", grad=True)
+        context, weights = _fused.context_and_weights(*inputs, mask_of((2, 3, 4), (3, 2)), 0.7)
+        parts = {"context": [context], "weights": [weights], "both": [context, weights]}[used]
+        torch.autograd.backward(sum((part.sin() ** 2).sum() for part in parts))
+        return [array.grad for array in inputs]
+
+    expected = gradients()
+    sizes = []
+    inner = _fused._backward
+    monkeypatch.setattr(_fused, "PAIRS_AT_ONCE", pairs)
+    monkeypatch.setattr(_fused, "_backward", lambda q, *a, **k: (sizes.append(len(q)), inner(q, *a, **k)))
+    for gradient, whole in zip(gradients(), expected, strict=True):
+        torch.testing.assert_close(gradient, whole)
+    group = min(max(1, pairs // 12), 6)
+    assert sizes == [min(group, 6 - first) for first in range(0, 6, group)]
