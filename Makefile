@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ATTNLIB_SCALE ?= small
 KEPT := _build/.jupyter_cache/.fresh-$(ATTNLIB_SCALE)-$(words $(wildcard attnlib/*.py))
 CHAPTER_CODE := $(wildcard attnlib/*.py) requirements.txt constraints.txt
-PAGE_CODE := _config.yml book/_toc.yml book/references.bib $(wildcard publishing/*.py)
+PAGE_CODE := _config.yml book/_toc.yml book/references.bib $(wildcard book/_static/*) $(wildcard publishing/*.py)
 
 .PHONY: help install book test serve notebooks exercises grade benchmarks lint constraints clean distclean
 
