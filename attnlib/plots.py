@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from attnlib._arrays import Array
 
@@ -13,6 +15,12 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 """Colours that colour-blind readers can tell apart (Okabe and Ito), from blue to black."""
 
 _POINTS_AN_INCH = 72
+
+_WINDOWS = 25
+"""How many windows of smoothing fit into a training."""
+
+_TRAINING = {"linewidth": 1.2}
+_HELD_OUT = {"marker": "o", "markersize": 4, "linestyle": "--", "linewidth": 1.0}
 
 WEIGHT_COLOURS = "Blues"
 """The colour map of weights, from light at 0 to dark at 1; readable in grey."""
@@ -115,6 +123,98 @@ def plot_weights(
     if colourbar:
         ax.figure.colorbar(image, ax=ax, label="weight", shrink=0.85, ticks=[0, 0.5, 1])
     return ax
+
+
+def plot_history(history: Any, *, ax: Axes | None = None, title: str | None = None) -> Axes:
+    """Draw the losses of one training or several: of training as a line, held-out ones as dots on a dashed line.
+
+    Each training has a colour. The loss of a single batch jumps about: what is drawn is the mean over all words of the
+    last updates up to each one, a twenty-fifth of the longest training; the legend says how many.
+
+    Parameters
+    ----------
+    history : History or dict from label to History
+        What :func:`attnlib.training.train` returns.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+    title : str or None
+
+    Returns
+    -------
+    ax : Axes
+
+    Raises
+    ------
+    TypeError
+        If something given is no history.
+    ValueError
+        If there is none, or one without an update.
+
+    Examples
+    --------
+    >>> from attnlib.training import Evaluation, History
+    >>> ax = plot_history(History(losses=[3.0, 2.0], words=[9, 7], evaluations=[Evaluation(2, 2.5)]))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('update', 'loss (nats per word)')
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['training', 'held-out']
+    >>> plt.close(ax.figure)
+    """
+    histories = history if isinstance(history, dict) else {"": history}
+    _require_histories(histories)
+    ax = plt.subplots()[1] if ax is None else ax
+    window = max(1, max(len(each.losses) for each in histories.values()) // _WINDOWS)
+    for number, each in enumerate(histories.values()):
+        colour = PALETTE[number % len(PALETTE)]
+        updates = np.arange(1, len(each.losses) + 1)
+        ax.plot(updates, _mean_per_word(each.losses, each.words, window), color=colour, **_TRAINING)
+        ax.plot(*_columns(each.evaluations), color=colour, **_HELD_OUT)
+    held_out = any(each.evaluations for each in histories.values())
+    ax.legend(handles=[*_label_handles(histories), *_kind_handles(histories, window, held_out)])
+    ax.set_xlabel("update")
+    ax.set_ylabel("loss (nats per word)")
+    if title is not None:
+        ax.set_title(title)
+    return ax
+
+
+def _mean_per_word(losses: Sequence[float], words: Sequence[int], window: int) -> np.ndarray:
+    """Return the mean over the words of the last ``window`` updates, up to each one; of fewer at the beginning."""
+    counts = np.asarray(words, dtype=float)
+    sums = np.cumsum([np.concatenate([[0.0], np.asarray(losses) * counts]), np.concatenate([[0.0], counts])], axis=1)
+    ends = np.arange(1, len(counts) + 1)
+    nats, read = sums[:, ends] - sums[:, np.maximum(0, ends - window)]
+    return nats / read
+
+
+def _columns(evaluations: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    return [update for update, _ in evaluations], [loss for _, loss in evaluations]
+
+
+def _label_handles(histories: dict[str, Any]) -> list[Line2D]:
+    """Return one legend entry a training, which names its colour."""
+    colours = [PALETTE[number % len(PALETTE)] for number in range(len(histories))]
+    named = [(label, colour) for label, colour in zip(histories, colours, strict=True) if label]
+    return [Line2D([], [], color=colour, label=label) for label, colour in named]
+
+
+def _kind_handles(histories: dict[str, Any], window: int, held_out: bool) -> list[Line2D]:
+    """Return the legend entries that tell the two kinds of loss apart, in grey where colours stand for trainings."""
+    colour = PALETTE[0] if list(histories) == [""] else "grey"
+    smoothed = "training" if window == 1 else f"training, mean of {window} updates"
+    kinds = [Line2D([], [], color=colour, **_TRAINING, label=smoothed)]
+    return [*kinds, Line2D([], [], color=colour, **_HELD_OUT, label="held-out")] if held_out else kinds
+
+
+def _require_histories(histories: dict[str, Any]) -> None:
+    if not histories:
+        raise ValueError("there is no history to draw")
+    for label, each in histories.items():
+        name = f"history {label!r}" if label else "history"
+        if not all(hasattr(each, part) for part in ("losses", "words", "evaluations")):
+            raise TypeError(f"{name} must be what attnlib.training.train returns, got {type(each).__name__}")
+        if not each.losses:
+            raise ValueError(f"{name} has no updates to draw")
 
 
 def _fitting_axes(queries: Sequence[str], keys: Sequence[str]) -> Axes:

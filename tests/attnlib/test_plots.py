@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from attnlib.plots import PALETTE, plot_weights, use_book_style
+from attnlib.plots import PALETTE, plot_history, plot_weights, use_book_style
+from attnlib.training import Evaluation, History
 from tests.attnlib.strategies import KINDS, fails, make, plain
 
 ALIGNMENT = np.array([[0.94, 0.02, 0.04], [0.11, 0.01, 0.88], [0.03, 0.95, 0.02]])
@@ -150,6 +151,79 @@ class TestErrors:
         with fails(ValueError, "keys has 4 words but weights has 3 of them"):
             plot_weights(ALIGNMENT, FRENCH, [*ENGLISH, "."])
         assert plt.get_fignums() == []
+
+
+def history_of(updates, evaluations=(), seed=0):
+    rng = np.random.default_rng(seed)
+    return History(
+        losses=rng.uniform(1, 3, updates).tolist(),
+        words=rng.integers(1, 90, updates).tolist(),
+        evaluations=[Evaluation(*each) for each in evaluations],
+    )
+
+
+def legend(ax):
+    return words(ax.get_legend().get_texts())
+
+
+@pytest.mark.parametrize(("updates", "window"), [(1, 1), (24, 1), (75, 3), (500, 20)])
+def test_a_loss_is_the_mean_over_the_words_of_the_last_updates(updates, window):
+    history = history_of(updates)
+    ax = plot_history(history, title="training")
+    line, _ = ax.lines
+    assert line.get_xdata().tolist() == list(range(1, updates + 1))
+    for place, drawn in enumerate(line.get_ydata()):
+        first = max(0, place + 1 - window)
+        read = history.words[first : place + 1]
+        nats = [loss * count for loss, count in zip(history.losses[first : place + 1], read, strict=True)]
+        assert drawn == pytest.approx(sum(nats) / sum(read))
+    assert legend(ax) == ["training" if window == 1 else f"training, mean of {window} updates"]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("update", "loss (nats per word)", "training")
+
+
+def test_held_out_losses_are_dots():
+    ax = plot_history(history_of(75, [(25, 2.5), (50, 2.0), (75, 1.5)]))
+    training, held_out = ax.lines
+    assert held_out.get_xydata().tolist() == [[25, 2.5], [50, 2.0], [75, 1.5]]
+    assert held_out.get_marker() == "o"
+    assert training.get_marker() == "None"
+    assert legend(ax) == ["training, mean of 3 updates", "held-out"]
+
+
+def test_each_training_has_its_colour_and_all_the_same_smoothing():
+    histories = {"dot": history_of(100, [(100, 2.0)]), "additive": history_of(50), "none": history_of(10, [(10, 2.2)])}
+    _, ax = plt.subplots()
+    assert plot_history(histories, ax=ax) is ax
+    assert [line.get_color() for line in ax.lines] == [colour for colour in PALETTE[:3] for _ in range(2)]
+    assert legend(ax) == ["dot", "additive", "none", "training, mean of 4 updates", "held-out"]
+    assert [handle.get_color() for handle in ax.get_legend().legend_handles[:3]] == list(PALETTE[:3])
+    assert len(plt.get_fignums()) == 1
+    svg(ax.figure)
+
+
+def test_one_training_can_have_a_name():
+    assert legend(plot_history({"dot": history_of(5)})) == ["dot", "training"]
+
+
+def test_more_trainings_than_colours_begin_again():
+    ax = plot_history({str(number): history_of(3) for number in range(8)})
+    assert ax.lines[-1].get_color() == PALETTE[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({}, ValueError, "there is no history to draw"),
+        (History(), ValueError, "history has no updates to draw"),
+        ({"dot": History()}, ValueError, "history 'dot' has no updates to draw"),
+        ([1.0, 2.0], TypeError, "history must be what attnlib.training.train returns, got list"),
+        ({"dot": [1.0]}, TypeError, "history 'dot' must be what attnlib.training.train returns, got list"),
+    ],
+)
+def test_only_histories_are_drawn(wrong, error, message):
+    with fails(error, message):
+        plot_history(wrong)
+    assert plt.get_fignums() == []
 
 
 def test_the_same_figure_gives_the_same_bytes():

@@ -1,0 +1,71 @@
+"""One file that holds all a training needs to go on: written whole or not at all, read without running code in it."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import torch
+
+FORMAT = "attnlib training checkpoint, version 1"
+
+
+def write_checkpoint(path: Path, content: dict) -> None:
+    """Write the content to ``path`` so that, whenever the machine stops, the old file or the new one is there.
+
+    The file grows beside its place under the name ``….partial``, is forced to the disk, and only then takes the place
+    of the old one, which is one step of the file system.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save({"format": FORMAT, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _force_to_disk(path.parent)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Return what was written to ``path``, with every tensor on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint of ours, or not a whole one.
+    """
+    cure = "pass the path of a whole one, or move this file away to start from the beginning"
+    with path.open("rb") as file:
+        try:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch has no common class for what a broken file raises
+            raise ValueError(f"{path} is damaged or no checkpoint at all; {cure}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not an {FORMAT}; {cure}")
+    return content
+
+
+def require_same(path: Path, name: str, saved: dict, present: dict, *, free: frozenset[str] = frozenset()) -> None:
+    """Raise ValueError that names every field in which two descriptions differ, apart from the free ones."""
+    absent = "nothing"
+    differences = [
+        f"{field} was {saved.get(field, absent)!r} and is now {present.get(field, absent)!r}"
+        for field in sorted({*saved, *present} - free)
+        if saved.get(field, absent) != present.get(field, absent)
+    ]
+    if differences:
+        raise ValueError(
+            f"{path} comes from a training with another {name}: {'; '.join(differences)}; "
+            "go on with what it was, or pass another path to start from the beginning"
+        )
+
+
+def _force_to_disk(folder: Path) -> None:
+    """Make the new name last; systems that can't open a folder see to it themselves."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
