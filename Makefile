@@ -13,8 +13,8 @@ SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The site is built small, whatever the machine; the outputs of another scale are kept apart.
 export ATTNLIB_SCALE ?= small
-KEPT := _build/.jupyter_cache/.fresh-$(ATTNLIB_SCALE)-$(words $(wildcard attnlib/*.py))
-CHAPTER_CODE := $(wildcard attnlib/*.py) requirements.txt constraints.txt
+KEPT := _build/.jupyter_cache/.fresh-$(ATTNLIB_SCALE)-$(words $(wildcard attnlib/*.py attnlib/*/*.py))
+CHAPTER_CODE := $(wildcard attnlib/*.py attnlib/*/*.py) requirements.txt constraints.txt
 PAGE_CODE := _config.yml book/_toc.yml book/references.bib $(wildcard book/_static/*) $(wildcard publishing/*.py)
 
 .PHONY: help install book test serve notebooks exercises grade benchmarks lint constraints clean distclean
@@ -77,6 +77,7 @@ grade: $(INSTALLED) ## grade what lies in submitted/ for one problem set: make g
 benchmarks: $(INSTALLED) ## measure attnlib against what it is compared with, and write benchmarks/results
 	@$(BIN)/python -m benchmarks.attend
 	@$(BIN)/python -m benchmarks.additive
+	@$(BIN)/python -m benchmarks.seq2seq
 
 lint: $(INSTALLED) ## check style and layout of the code
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""One file that holds all a training needs to go on: written whole or not at all, read without running code in it."""
+"""Files that hold a training or a trained model: written whole or not at all, read without running code in them."""
 
 import contextlib
 import os
@@ -10,15 +10,25 @@ FORMAT = "attnlib training checkpoint, version 1"
 
 
 def write_checkpoint(path: Path, content: dict) -> None:
+    """Write all that a training needs to go on; see :func:`write_file`."""
+    write_file(path, FORMAT, content)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Return what :func:`write_checkpoint` wrote; see :func:`read_file`."""
+    return read_file(path, FORMAT, "pass the path of a whole one, or move this file away to start from the beginning")
+
+
+def write_file(path: Path, form: str, content: dict) -> None:
     """Write the content to ``path`` so that, whenever the machine stops, the old file or the new one is there.
 
     The file grows beside its place under the name ``….partial``, is forced to the disk, and only then takes the place
-    of the old one, which is one step of the file system.
+    of the old one, which is one step of the file system. ``form`` is what the file says that it is.
     """
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
-            torch.save({"format": FORMAT, **content}, file)
+            torch.save({"format": form, **content}, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -27,22 +37,22 @@ def write_checkpoint(path: Path, content: dict) -> None:
     _force_to_disk(path.parent)
 
 
-def read_checkpoint(path: Path) -> dict:
+def read_file(path: Path, form: str, cure: str) -> dict:
     """Return what was written to ``path``, with every tensor on the CPU.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint of ours, or not a whole one.
+        If the file is damaged or of another form, with what to do about it.
     """
-    cure = "pass the path of a whole one, or move this file away to start from the beginning"
     with path.open("rb") as file:
         try:
             content = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch has no common class for what a broken file raises
             raise ValueError(f"{path} is damaged or no checkpoint at all; {cure}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path} is not an {FORMAT}; {cure}")
+    said = content.get("format") if isinstance(content, dict) else None
+    if said != form:
+        raise ValueError(f"{path} is not an {form}{f' but an {said}' if isinstance(said, str) else ''}; {cure}")
     return content
 
 

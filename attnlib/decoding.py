@@ -51,9 +51,9 @@ def greedy(
 
     .. math:: y_t = \operatorname*{argmax}_y P(y \mid y_1, \ldots, y_{t-1}, x)
 
-    Padding and begin of sentence are never said. Between words that are equally probable the smaller id wins. Nothing
-    is random, a model in training mode is in evaluation mode meanwhile, and a sentence's translation does not depend
-    on the others, up to rounding.
+    Padding and begin of sentence are never said; the probabilities of the other words stay as the model gives them.
+    Between words that are equally probable the smaller id wins. Nothing is random, a model in training mode is in
+    evaluation mode meanwhile, and a sentence's translation does not depend on the others, up to rounding.
 
     Parameters
     ----------
@@ -368,13 +368,8 @@ class _BeamSearch:
         exponent: float,
         n_best: int,
     ):
-        self.model, self.forbid_unknown, self.beam, self.exponent, self.n_best = (
-            model,
-            forbid_unknown,
-            beam,
-            exponent,
-            n_best,
-        )
+        self.model, self.forbid_unknown = model, forbid_unknown
+        self.beam, self.exponent, self.n_best = beam, exponent, n_best
         self.key_lengths, self.limits = (source != PAD).sum(dim=1).tolist(), limits.tolist()
         self.found: list[list[Hypothesis]] = [[] for _ in self.limits]
         self.open = list(range(len(self.limits)))

@@ -387,7 +387,12 @@ class EncoderDecoderDot(Variant):
     """
 
     number, title, needs_decoder = 1, "encoder-decoder dot product", True
-    wiring = (*_ENCODER, Arrow(("H", "S"), "corr", "W"), Arrow(("H", "W"), "⊗", "C"), *_DECODER)
+    wiring = (
+        *_ENCODER,
+        Arrow(("H", "S"), "corr", "W"),
+        Arrow(("H", "W"), "⊗", "C"),
+        *_DECODER,
+    )
 
     def prepare(self, X, H, mask):
         """Return H as keys and as values."""
@@ -464,7 +469,11 @@ class EncoderOnlyDot(Variant):
     """
 
     number, title, needs_decoder = 3, "encoder-only dot product", False
-    wiring = (Arrow(("X", "X"), "corr", "W"), Arrow(("X", "W"), "⊗", "C"), *_DECODER)
+    wiring = (
+        Arrow(("X", "X"), "corr", "W"),
+        Arrow(("X", "W"), "⊗", "C"),
+        *_DECODER,
+    )
 
     def prepare(self, X, H, mask):
         """Score X against itself."""

@@ -9,15 +9,18 @@ def table(results: dict) -> str:
     """Return results as Markdown: a table of ratios, one of memory if there is any, and where they were measured."""
     timed = [row for row in results["rows"] if "timings" in row]
     sized = [row for row in results["rows"] if "megabytes" in row]
-    tables = [_table(map(_timed, timed))] + ([_table(map(_sized, sized))] if sized else [])
-    where = results["environment"]
-    note = (
-        f"Measured on: {where['device']}, {where['threads']} threads, torch {where['torch']}, Python {where['python']}."
-    )
-    return "\n\n".join([*tables, note.format(**results["environment"])]) + "\n"
+    tables = [markdown_table(map(_timed, timed))] + ([markdown_table(map(_sized, sized))] if sized else [])
+    return "\n\n".join([*tables, measured_on(results["environment"])]) + "\n"
 
 
-def _table(rows: Iterable[dict[str, str]]) -> str:
+def measured_on(where: dict) -> str:
+    """Return a sentence on the environment of some results."""
+    machine = f"{where['device']}, {where['threads']} threads"
+    return f"Measured on: {machine}, torch {where['torch']}, Python {where['python']}."
+
+
+def markdown_table(rows: Iterable[dict[str, str]]) -> str:
+    """Return rows, from heads to cells, as a table."""
     rows = list(rows)
     heads = list(rows[0])
     lines = [heads, ["---"] * len(heads), *(row.values() for row in rows)]
@@ -39,5 +42,6 @@ def _sized(row: dict) -> dict[str, str]:
 
 
 def _case(row: dict) -> dict[str, str]:
-    case = {"batch × length": f"{row['batch']} × {row['length']}", "mask": row["mask"]} if "batch" in row else {}
-    return case | {"passes": PASSES[row["passes"]]}
+    case = {"batch × length": f"{row['batch']} × {row['length']}"} if "batch" in row else {}
+    named = {name: str(row[name]) for name in ("attention", "mask", "sentences", "beam") if name in row}
+    return case | named | ({"passes": PASSES[row["passes"]]} if "passes" in row else {})

@@ -68,6 +68,7 @@ class Book:
     bibliography: BibliographyData
     pages_of_labels: dict[str, str]
     titles: dict[str, str]
+    directory: Path = Path()
 
     @classmethod
     def read(cls, directory: Path, settings: Settings) -> "Book":
@@ -78,7 +79,7 @@ class Book:
             labels |= {first or second: path.stem for first, second in _LABEL.findall(text)}
             heading = re.search(r"^# (.+)$", text, re.MULTILINE)
             titles[path.stem] = heading[1] if heading else path.stem
-        return cls(settings, parse_file(str(directory / "references.bib")), labels, titles)
+        return cls(settings, parse_file(str(directory / "references.bib")), labels, titles, directory)
 
 
 @dataclass
@@ -181,7 +182,18 @@ class Page:
             return f"<details><summary>{summary}</summary>\n\n{self.plain(directive.body)}\n\n</details>"
         if directive.name == "admonition" or directive.name in ADMONITIONS:
             return self._admonition(directive)
+        if directive.name == "include":
+            return self._included(directive)
         raise UnknownMarkupError(f"{self.name}: directive {token.info.strip()} has no plain Markdown form")
+
+    def _included(self, directive: Directive) -> str:
+        """Return what a whole file of Markdown says; a part of one can't be asked for."""
+        if directive.options:
+            raise UnknownMarkupError(f"{self.name}: include with options has no plain Markdown form")
+        path = self.book.directory / directive.argument
+        if not path.is_file():
+            raise UnknownMarkupError(f"{self.name}: there is no {directive.argument} to include")
+        return self.plain(path.read_text(encoding="utf-8").strip("\n"))
 
     def _equation(self, content: str, label: str) -> str:
         if not label:

@@ -9,15 +9,14 @@ from attnlib.data._lexicon import Adverb, Lexicon, Noun, Verb, limited_lexicon, 
 from attnlib.data._phrases import (
     FUTURE,
     IL,
-    ILS,
     NEAR,
     NUMBERS,
     PAST,
     PERFECT,
     POSSESSIVES,
     PRESENT,
-    PRONOUNS,
     PROGRESSIVE,
+    PRONOUNS,
     STATE,
     USED,
     WAS,
@@ -45,9 +44,13 @@ ADDRESSES = (
 )
 
 SURROUNDINGS = frozenset({"place", "room", "building", "street", "town"})
-_THINGS = frozenset(
-    "thing wear food foodmass drink readable furniture vehicle film song dish animal building plant container".split()
-)
+OWNED = frozenset({"thing", "wear", "animal", "own", "readable", "furniture", "room", "home"})
+_SPOTS = frozenset({"furniture", "container", "room", "home"})
+_OUTDOORS = frozenset({"place", "street", "town", "plant"})
+_THINGS = frozenset({"thing", "wear", "food", "foodmass", "drink", "readable", "furniture", "vehicle", "animal"})
+_THINGS |= {"film", "song", "dish", "building", "plant", "container", "story", "town", "street", "question", "lesson"}
+_OWNERS, _NUMBERS = tuple(POSSESSIVES), tuple(NUMBERS)
+_MANY_OF_KIN = ("friend", "brother", "sister", "cousin", "neighbour")
 _NO_LONGER_THERE = frozenset({"every", "some", "many", "all the"})
 _SAME_PERSON = {"i": 1, "we": 1, "you": 2}
 
@@ -75,7 +78,15 @@ class Words:
         self.personal = [adjective for adjective in lexicon.adjectives if "person" in adjective.predicative]
         self.described = [noun for noun in lexicon.nouns if self.predicates[noun.english] and "kin" not in noun.groups]
         self.places = [noun for noun in lexicon.nouns if noun.inside and noun.groups & SURROUNDINGS]
-        self.stands = [noun for noun in lexicon.nouns if noun.inside and not noun.groups & SURROUNDINGS]
+        self.stands = [noun for noun in lexicon.nouns if noun.inside and noun.groups & _SPOTS]
+        self.outdoors = [noun for noun in lexicon.nouns if noun.inside and noun.groups & _OUTDOORS]
+        self.owned = [noun for noun in self.described if noun.groups & OWNED]
+        self.things = self.groups["animal"] + self.groups["thing"]
+        self.moods = [adjective for adjective in self.personal if "person" not in adjective.groups] or self.personal
+
+
+def _owners_of(noun: Noun) -> tuple[str, ...]:
+    return {"husband": ("my", "your", "her"), "wife": ("my", "your", "his")}.get(noun.english, _OWNERS)
 
 
 def _grouped(pairs) -> dict:
@@ -92,12 +103,21 @@ def words_of(lemmas: int | None) -> Words:
 
 
 class Draw:
-    """One draw after the other from a lexicon; ``address`` is set while a sentence says vous to somebody."""
+    """One draw after the other from a lexicon.
+
+    ``address`` is set while a sentence says vous to somebody, ``plain`` while its nouns have no adjectives, so that
+    nobody says that the old man is young. :meth:`begin` starts a sentence.
+    """
 
     def __init__(self, words: Words, rng: random.Random) -> None:
         self.words = words
         self.rng = rng
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was said for the last sentence."""
         self.address: Address | None = None
+        self.plain = False
 
     def one(self, options):
         """Draw one of the options."""
@@ -110,11 +130,19 @@ class Draw:
     def weighted(self, options):
         """Draw a key of a dict by its weight."""
         left = self.rng.random() * sum(options.values())
-        for option, weight in options.items():
-            left -= weight
+        for option in options:
+            left -= options[option]
             if left < 0:
                 break
         return option
+
+    def spot(self, noun: Noun) -> tuple:
+        """Draw where an animal or a thing may well be."""
+        animal = "animal" in noun.groups
+        if "furniture" in self.words.groups and (not animal or "pet" in noun.groups) and self.chance(0.25):
+            return self.located(self.one(self.words.groups["furniture"]), under=True)
+        spots = self.words.outdoors if animal and "pet" not in noun.groups else self.words.stands
+        return self.located(self.one([spot for spot in spots if spot is not noun]))
 
     # Noun phrases
 
@@ -131,12 +159,12 @@ class Draw:
     def adjective(self, noun: Noun, probability: float = 0.2):
         """Draw an adjective that stands with the noun, or None."""
         options = self.words.adjectives[noun.english]
-        return self.one(options) if options and self.chance(probability) else None
+        return self.one(options) if options and not self.plain and self.chance(probability) else None
 
     def object_phrase(self, noun: Noun, *, negated: bool = False, generic: bool = False) -> Phrase:
         """Draw how a noun is named as an object."""
-        if "kin" in noun.groups or noun.english in ("name", "wife"):
-            determiner, plural = self.one(tuple(POSSESSIVES)), noun.english in ("friend", "brother") and self.chance(0.3)
+        if "kin" in noun.groups or noun.english == "name":
+            determiner, plural = self.one(_owners_of(noun)), noun.english in _MANY_OF_KIN and self.chance(0.3)
         elif noun.mass:
             determiner = "bare" if generic else self.weighted({"bare": 5, "the": 3, "this": 1, "my": 1})
             plural = False
@@ -147,9 +175,9 @@ class Draw:
             if negated and determiner in _NO_LONGER_THERE:
                 determiner, plural = "the", False
         if determiner == "my":
-            determiner = self.one(tuple(POSSESSIVES))
+            determiner = self.one(_OWNERS)
         elif determiner == "two":
-            determiner = self.one(tuple(NUMBERS))
+            determiner = self.one(_NUMBERS)
         bare_adjective = None if generic or determiner in ("every", "all the") else self.adjective(noun)
         return self.build(noun, determiner, plural, adjective=bare_adjective, negated=negated, generic=generic)
 
@@ -157,10 +185,10 @@ class Draw:
         """Draw a person named by a noun."""
         noun = self.one(self.words.groups["person"])
         if "kin" in noun.groups:
-            return self.build(noun, self.one(tuple(POSSESSIVES)), noun.english in ("friend", "brother") and self.chance(0.2))
+            return self.build(noun, self.one(_owners_of(noun)), noun.english in _MANY_OF_KIN and self.chance(0.2))
         determiner, plural = self.weighted(_SUBJECTS)
         if determiner == "two":
-            determiner = self.one(tuple(NUMBERS))
+            determiner = self.one(_NUMBERS)
         return self.build(noun, determiner, plural, adjective=self.adjective(noun, 0.15))
 
     def name(self) -> Phrase:
@@ -168,7 +196,7 @@ class Draw:
         name = self.one(self.words.names["person"])
         word = Word(name.english)
         if self.chance(0.1):
-            owner, friend = self.one(tuple(POSSESSIVES)), Word("friend")
+            owner, friend = self.one(_OWNERS), Word("friend")
             possessive = self.build(self.words.groups["kin"][0], owner).source[0]
             masculine, feminine, _ = POSSESSIVES[owner]
             if owner == "your" and self.address:
@@ -182,10 +210,10 @@ class Draw:
             return Phrase(source, target, IL, name.kind)
         return Phrase([word], [Token(name.french, (word,))], IL, name.kind)
 
-    def third_person(self) -> Phrase:
-        """Draw a person who is neither I nor you, not by a pronoun."""
+    def third_person(self, together: float = 0.06) -> Phrase:
+        """Draw a person who is neither I nor you, not by a pronoun; now and then two of them."""
         phrase = self.name() if self.chance(0.3) else self.person_noun()
-        if self.chance(0.06):
+        if self.chance(together):
             other = self.name() if self.chance(0.5) else self.person_noun()
             if {word.text for word in phrase.source} != {word.text for word in other.source}:
                 return both(phrase, other)
@@ -207,7 +235,7 @@ class Draw:
             return self.person()
         determiner, plural = self.weighted(_SUBJECTS)
         if determiner == "two":
-            determiner = self.one(tuple(NUMBERS))
+            determiner = self.one(_NUMBERS)
         return self.build(noun, determiner, plural, adjective=self.adjective(noun, 0.1))
 
     def object_pronoun(self, groups, subject: Phrase):
@@ -264,10 +292,7 @@ class Draw:
 
     def recipient(self) -> Phrase:
         """Draw whom something is given to or said to."""
-        phrase = self.third_person()
-        while phrase.source[0].text == "a":
-            phrase = self.third_person()
-        return phrase
+        return self.third_person(together=0)  # French would say à and de again before the second
 
     def answered(self, verb: Verb) -> Phrase:
         """Draw what is answered."""
@@ -317,7 +342,7 @@ class Draw:
         noun = self.one(places)
         determiner = self.weighted({"the": 5, "this": 1}) if verb.frame != "live" else self.weighted(_HOMES)
         if determiner == "my":
-            determiner = self.one(tuple(POSSESSIVES))
+            determiner = self.one(_OWNERS)
         phrase = self.build(noun, determiner)
         there = noun.inside[1] if "town" in noun.groups or verb.frame == "live" else "à"
         if "town" in noun.groups and verb.frame == "to":
@@ -435,7 +460,7 @@ class Draw:
     def add_adjective(self, phrase: VerbPhrase, adjective, subject: Phrase, intensity: float = 0.25) -> None:
         """Put an adjective after "to be", in agreement with the subject."""
         options = self.words.adverbs.get("intensity", ())
-        if options and self.chance(intensity):
+        if adjective.graded and options and self.chance(intensity):
             source, target = adverb_words(self.one(options))
             phrase.source += source
             phrase.target += target
@@ -488,5 +513,3 @@ _FRAMES = {
     "speak": 1,
     "play": 2,
 }
-
-__all__ = ["ADDRESSES", "BE", "BE_WITH_HAVE", "ILS", "Draw", "Words", "words_of"]

@@ -24,7 +24,10 @@ _ENGLISH_ENDING = re.compile(r"(?i)(?<=.)(n't|'(?:s|m|re|ve|ll|d))$")
 _ELIDED = r"(?i:(?:[cdjlmnstç]|qu|jusqu|lorsqu|puisqu|quoiqu|quelqu)')"
 _FRENCH_ELISION = re.compile(_ELIDED)
 _FRENCH_ELISION_AND_SPACE = re.compile(rf"(?<![\w'-])({_ELIDED}) (?=[^\W\d])")
-_PRONOUN = r"(?:t[-'])?(?:je|tu|ils?|elles?|on|nous|vous|moi|toi|les?|la|lui|leur|ce|y|en)"
+_PRONOUN = (
+    r"(?:(?:t-)?(?:je|tu|ils?|elles?|on|nous|vous|moi|toi|les?|la|lui|leur|ce|y|en)"
+    r"|t'(?:ils?|elles?|on))"  # a common misspelling of -t-il
+)
 _FRENCH_INVERTED = re.compile(rf"(?i)(.+?)((?:-{_PRONOUN})+|-[mtl]'(?:en|y))")
 _FRENCH_PIECE = re.compile(rf"(?i)-{_PRONOUN}(?![^-])|-[mtl]'|.+")
 _NOT_INVERTED = frozenset({"rendez-vous"})
@@ -96,8 +99,7 @@ def ties(token: str, before: str, language: str | None) -> tuple[bool, bool]:
     if token == "/":
         return True, True
     if token in _CURRENCIES:
-        after_number = before[-1:].isdigit()
-        return after_number and language != "fr", not after_number
+        return False, language != "fr" or not before[-1:].isdigit()
     if token in _OPENING:
         return False, True
     if token in _CLOSING or token == "'" or (len(token) > 1 and not token.strip(".")):

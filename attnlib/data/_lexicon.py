@@ -27,6 +27,7 @@ Flags of verbs
     place; ``m`` done slowly; ``k`` done well or badly; ``w`` done with someone; ``x`` not done by "I" in the past.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,8 +39,8 @@ man/men | homme m | person
 woman/women | femme f | person
 friend | ami m | person kin
 book | livre m | thing readable
-cat | chat m | animal
-dog | chien m | animal
+cat | chat m | animal pet
+dog | chien m | animal pet
 house | maison f | building home | in dans
 letter | lettre f | thing readable writable letter
 apple | pomme f | food fruit
@@ -53,7 +54,7 @@ teacher | professeur m | person job epicene
 brother | frère m | person kin
 station | gare f | building goal | at à
 key | clé f | thing small
-car | voiture f | vehicle open | in dans
+car | voiture f | vehicle own open | in dans
 child/children | enfant m | person
 door | porte f | open
 song | chanson f | song
@@ -88,7 +89,7 @@ tea | thé m | drink
 market | marché m | place goal | at à
 chair | chaise f | furniture | on sur
 newspaper | journal m | thing readable
-bike | vélo m | vehicle
+bike | vélo m | vehicle own
 piano | piano m | instrument
 shirt | chemise f | wear
 gift | cadeau m | thing gift
@@ -128,7 +129,7 @@ shop | magasin m | building | in dans
 hospital | hôpital m | building goal | at à
 museum | musée m | building goal | at à
 bus | bus m | vehicle | in dans
-boat | bateau m | vehicle | on sur
+boat | bateau m | vehicle own | on sur
 plane | avion m | vehicle | in dans
 soup | soupe f | foodmass dish
 rice | riz m | foodmass
@@ -186,7 +187,7 @@ snake | serpent m | animal
 butterfly | papillon m | animal
 owl | hibou m | animal
 hedgehog | hérisson m | animal
-hamster | hamster m | animal
+hamster | hamster m | animal pet
 goat | chèvre f | animal
 donkey | âne m | animal
 frog | grenouille f | animal
@@ -264,7 +265,7 @@ bench | banc m | furniture | on sur
 desk | bureau m | furniture | on sur
 shelf/shelves | étagère f | furniture | on sur
 fridge | frigo m | machine open | in dans
-truck | camion m | vehicle | in dans
+truck | camion m | vehicle own | in dans
 village | village m | town | in dans
 library | bibliothèque f | building goal | at à
 cinema | cinéma m | building goal | at à
@@ -430,7 +431,7 @@ _ADJECTIVES = """
 small/smaller | petit petite | < | animal building thing town room fruit flower
 happy/happier | heureux heureuse | > | person=
 big/bigger | grand grande | < | animal building thing town room plant vehicle
-red | rouge rouge | > | thing wear vehicle furniture flower
+red/redder | rouge rouge | > | thing wear vehicle furniture flower
 old/older | vieux vieille | < | person animal building thing wear vehicle furniture
 young/younger | jeune jeune | < | person
 good/better | bon bonne | < | food foodmass drink readable film job
@@ -438,61 +439,61 @@ beautiful | beau belle | < | animal building flower plant song picture town wear
 interesting | intéressant intéressante | > | readable film question lesson town idea
 tall/taller | grand grande | < | person
 new | nouveau nouvelle | < | wear vehicle machine readable
-black | noir noire | > | animal wear vehicle thing
+black/blacker | noir noire | > | animal wear vehicle thing
 tired | fatigué fatiguée | > | person=
-white | blanc blanche | > | animal wear vehicle flower building
-cold | froid froide | > | drink dish
+white/whiter | blanc blanche | > | animal wear vehicle flower building
+cold/colder | froid froide | > | drink dish
 sad/sadder | triste triste | > | person story song film
 blue | bleu bleue | > | wear vehicle thing flower bird
-nice/nicer | gentil gentille | > | person
+nice/nicer | gentil gentille | < | person
 long/longer | long longue | < | readable street lesson film
 difficult | difficile difficile | > | question lesson
 pretty/prettier | joli jolie | < | wear flower room gift town
 rich/richer | riche riche | > | person
-hot | chaud chaude | > | drink dish
-green | vert verte | > | wear vehicle thing fruit
+hot/hotter | chaud chaude | > | drink dish
+green/greener | vert verte | > | wear vehicle thing fruit
 expensive | cher chère | > | wear vehicle machine instrument gift
 poor/poorer | pauvre pauvre | > | person=
 bad/worse | mauvais mauvaise | < | readable film job idea
 strong/stronger | fort forte | > | person animal
-clever | intelligent intelligente | > | person animal idea
-sick | malade malade | > | person=
+clever/cleverer | intelligent intelligente | > | person animal idea
+sick/sicker | malade malade | > | person=
 yellow | jaune jaune | > | flower wear vehicle fruit
 important | important importante | > | question lesson letter idea
 easy/easier | facile facile | > | question lesson
 funny/funnier | drôle drôle | > | person story film
 heavy/heavier | lourd lourde | > | container furniture thing
 broken | cassé cassée | > | machine furniture breakable
-clean | propre propre | > | wear room breakable
+clean/cleaner | propre propre | > | wear room breakable
 dirty/dirtier | sale sale | > | wear room breakable vehicle
 famous | célèbre célèbre | > | person building
 fast/faster | rapide rapide | > | vehicle
 brown | marron marron | > | wear animal furniture
-grey | gris grise | > | wear animal vehicle
+grey/greyer | gris grise | > | wear animal vehicle
 serious | sérieux sérieuse | > | person
-polite | poli polie | > | person
+polite/politer | poli polie | > | person
 brave/braver | courageux courageuse | > | person
-shy | timide timide | > | person
+shy/shyer | timide timide | > | person
 lazy/lazier | paresseux paresseuse | > | person animal
 curious | curieux curieuse | > | person animal
 jealous | jaloux jalouse | > | person
 furious | furieux furieuse | > | person=
 ready | prêt prête | > | person=
 busy | occupé occupée | > | person=
-proud | fier fière | > | person=
+proud/prouder | fier fière | > | person=
 delicious | délicieux délicieuse | > | food foodmass drink
-fresh | frais fraîche | > | food drink
-ripe | mûr mûre | > | fruit
+fresh/fresher | frais fraîche | > | food drink
+ripe/riper | mûr mûre | > | fruit
 empty | vide vide | > | container room
 full | plein pleine | > | container=
 open | ouvert ouverte | > | open=
 closed | fermé fermée | > | open=
 round | rond ronde | > | furniture ball
 modern | moderne moderne | > | building machine
-quiet | calme calme | > | street town place
-dark | sombre sombre | > | room street
+quiet/quieter | calme calme | > | street town place
+dark/darker | sombre sombre | > | room street
 boring | ennuyeux ennuyeuse | > | readable film lesson
-strange | étrange étrange | > | idea question person animal
+strange/stranger | étrange étrange | > | idea question person animal
 useful | utile utile | > | machine tool lesson idea
 dangerous | dangereux dangereuse | > | street animal
 purple | violet violette | > | wear flower
@@ -537,7 +538,7 @@ in the evening | LE soir | habit | 1-0 2-1
 next week | LA semaine prochaine | future | 0-2 1-1
 last year | LA année dernière | past | 0-2 1-1
 there | là-bas | place
-tonight | CE soir | future now | 0-0 0-1
+tonight | CE soir | future | 0-0 0-1
 """
 
 _NAMES = """
@@ -600,6 +601,12 @@ ONE_AFTER_THE_OTHER = {
 }
 
 
+_COLOURS = {"red", "black", "white", "blue", "green", "yellow", "brown", "grey", "purple", "pink"}
+_NATIONS = {"french", "english", "italian", "german", "spanish"}
+_STATES = {"open", "closed", "full", "empty", "broken", "ready", "round", "huge", "delicious", "furious", "busy"}
+_UNGRADED = _COLOURS | _NATIONS | _STATES
+
+
 class Noun(NamedTuple):
     """A noun in both languages."""
 
@@ -611,15 +618,13 @@ class Noun(NamedTuple):
     groups: frozenset[str]
     inside: tuple[str, str] | None
     """The prepositions of "in the garden", where there is such a place."""
-
-    @property
-    def mass(self) -> bool:
-        """Whether it is not counted."""
-        return bool(self.groups & {"foodmass", "drink"})
+    mass: bool
+    """Whether it is not counted."""
 
 
-class Verb(NamedTuple):
-    """A verb in both languages, in one frame."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Verb:
+    """A verb in both languages, in one frame; itself and no other, so that tables can be kept by it."""
 
     english: EnglishVerb
     french: FrenchVerb
@@ -638,6 +643,8 @@ class Adjective(NamedTuple):
     before: bool
     groups: frozenset[str]
     predicative: frozenset[str]
+    graded: bool
+    """Whether there is a more and a very."""
 
 
 class Adverb(NamedTuple):
@@ -680,6 +687,7 @@ def _noun(line: str) -> Noun:
         gender,
         frozenset(groups.split()),
         tuple(inside[0].split()) if inside else None,
+        bool({"foodmass", "drink"} & set(groups.split())),
     )
 
 
@@ -710,6 +718,7 @@ def _adjective(line: str) -> Adjective:
         side == "<",
         frozenset(group for group in said if not group.endswith("=")),
         frozenset(group.rstrip("=") for group in said),
+        english not in _UNGRADED,
     )
 
 

@@ -52,9 +52,7 @@ def _unzip(path: Path, content: bytes) -> bytes:
             names = [name for name in archive.namelist() if _is_table(Path(name))]
             if len(names) != 1:
                 held = ", ".join(archive.namelist())
-                raise ValueError(
-                    f"{path} must hold one table, .txt or .tsv, but it holds {held}; unpack it and pass one"
-                )
+                raise ValueError(f"{path} must hold one .txt or .tsv, but it holds {held}; unpack it and pass one")
             return archive.read(names[0])
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is a damaged zip archive: {error}") from error

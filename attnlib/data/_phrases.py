@@ -66,15 +66,15 @@ def assemble(source, target):
     for place in range(len(words) - 1):
         if words[place] == "a" and starts_with_vowel_sound(words[place + 1]):
             words[place] = "an"
-    written, sure, possible, start = [], set(), set(), 0
-    for text, number in meet([token.text for token in target]):
+    written, sure, possible, start = [], [], [], 0
+    for text, number in meet([token[0] for token in target]):
         place = len(written)
-        for token in target[start : start + number]:
-            sure.update((word.place, place) for word in token.sure)
-            possible.update((word.place, place) for word in token.possible)
+        for _, surely, possibly in target[start : start + number]:
+            sure += [(word.place, place) for word in surely]
+            possible += [(word.place, place) for word in possibly]
         written.append(text)
         start += number
-    return Pair(tuple(words), tuple(written), frozenset(sure), frozenset(sure | possible))
+    return Pair(tuple(words), tuple(written), frozenset(sure), frozenset(sure + possible))
 
 
 @dataclass(slots=True)
@@ -291,10 +291,12 @@ class VerbPhrase:
 def adverb_words(adverb: Adverb) -> tuple:
     """Return the words of an adverb or a phrase of time, linked."""
     source = [Word(word) for word in adverb.english]
+    linked = {i for i, _ in adverb.links}
+    unlinked = [word for i, word in enumerate(source) if i not in linked]
     target = []
     for place, text in enumerate(adverb.french):
         sure = tuple(source[i] for i, j in adverb.links if j == place)
-        target.append(Token(text, sure, () if sure else tuple(source)))
+        target.append(Token(text, sure, tuple(unlinked) if sure else tuple(source)))
     return source, target
 
 
@@ -313,6 +315,8 @@ def indirect_words(phrase: VerbPhrase, particles: list) -> tuple:
         return phrase.clitics, phrase.target
     if phrase.clitics:
         return [Token(text, sure, (*possible, *particles)) for text, sure, possible in phrase.clitics], phrase.target
+    if not phrase.target:  # "who do you speak to ?", where à has gone to the front
+        return [], []
     first = phrase.target[0]
     return phrase.clitics, [Token(first.text, tuple(particles), first.possible), *phrase.target[1:]]
 

@@ -4,11 +4,10 @@ Links are gold alignments in the form of Och and Ney (2003): a **sure** link joi
 beyond doubt, a **possible** one also words that share a job (``do`` and ``est-ce``, ``not`` and ``ne``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-_NO_SPACE_BEFORE = frozenset({".", ",", "…", ")", "]"})
-_NO_SPACE_AFTER = frozenset({"(", "["})
+from attnlib.data.tokens import detokenize
 
 
 class Pair(NamedTuple):
@@ -64,25 +63,15 @@ def check_pair(pair: Pair) -> None:
         raise ValueError(f"link {extra} is sure, so it must be possible too; pass sure | possible: {shown}")
 
 
-def text(tokens: Sequence[str]) -> str:
-    """Write words as running text.
-
-    No space follows an elided word or comes before a full stop, a comma or a hyphened pronoun. Question and
-    exclamation marks keep theirs, as French has it.
+def texts(pair: Pair, source_language: str | None = "en", target_language: str | None = "fr") -> tuple[str, str]:
+    """Write both sides as running text, as :func:`attnlib.data.tokens.detokenize` does.
 
     Examples
     --------
-    >>> text(("je", "t'", "aime", "."))
-    "je t'aime."
-    >>> text(("regarde", "-le", "!"))
-    'regarde-le !'
+    >>> texts(Pair(("look", "at", "her", "!"), ("regarde", "-la", "!")))
+    ('look at her!', 'regarde-la !')
     """
-    written = ""
-    for place, token in enumerate(tokens):
-        before = tokens[place - 1] if place else ""
-        tied = token in _NO_SPACE_BEFORE or _is_hyphened(token) or before in _NO_SPACE_AFTER or _is_elided(before)
-        written += token if tied or not place else f" {token}"
-    return written
+    return detokenize(pair.source, source_language), detokenize(pair.target, target_language)
 
 
 def links_of(links: Iterable[tuple[int, int]]) -> str:
@@ -94,11 +83,3 @@ def links_of(links: Iterable[tuple[int, int]]) -> str:
     '0-0 1-2 2-1'
     """
     return " ".join(f"{i}-{j}" for i, j in sorted(links))
-
-
-def _is_elided(token: str) -> bool:
-    return len(token) > 1 and token.endswith(("'", "’"))
-
-
-def _is_hyphened(token: str) -> bool:
-    return len(token) > 1 and token.startswith("-")

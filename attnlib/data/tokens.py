@@ -294,7 +294,7 @@ class Subwords:
 
     References
     ----------
-    Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016), arXiv 1508.07909.
+    Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016), arXiv:1508.07909.
 
     Examples
     --------

@@ -908,6 +908,17 @@ def test_configs_are_values():
         config.hidden_dim = 3
 
 
+def test_what_a_config_says_unless_told_otherwise():
+    config = Seq2SeqConfig(11, 13, 3, 4)
+    assert dataclasses.astuple(config) == (11, 13, 3, 4, 100, "gru", False, "dot", "bahdanau", 0.0)
+
+
+def test_two_directions_share_any_even_size():
+    for hidden_dim in (2, 4, 6):
+        model = model_of(hidden_dim=hidden_dim, bidirectional=True)
+        assert model.encode(batch_of(SENTENCES)).last.hidden.shape == (3, hidden_dim)
+
+
 @cells
 def test_without_attention_the_style_is_irrelevant(cell):
     one, other = (model_of(cell=cell, attention=None, style=style) for style in STYLES)

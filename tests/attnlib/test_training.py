@@ -480,14 +480,16 @@ def test_parameters_that_are_frozen_or_unused_stay():
 # Early stopping
 
 
-def misled(**changes):
+def misled(*, callback=None, checkpoint=None, **changes):
     """Train on sentences whose held-out ones say the opposite: soon the held-out loss can only get worse."""
     source, target = batch_of([[4, 5], [5, 4], [6, 7]])
     other = target.clone()
     other[:, 1:-1] = 15 - target[:, 1:-1]
     model = translator()
     config = TrainingConfig(**{"updates": 60, "learning_rate": 0.05, "evaluate_every": 3, **changes})
-    return model, train(model, [(source, target)], config=config, valid=[(source, other)]), [(source, other)]
+    valid = [(source, other)]
+    history = train(model, [(source, target)], config=config, valid=valid, callback=callback, checkpoint=checkpoint)
+    return model, history, valid
 
 
 def test_training_stops_when_patience_ends_and_the_best_weights_come_back():
@@ -506,6 +508,18 @@ def test_without_patience_the_best_weights_come_back_too():
     model, history, valid = misled()
     assert (history.stopped, history.updates) == ("updates", 60)
     assert held_out_loss(model, valid) == pytest.approx(history.best.loss)
+
+
+def test_best_weights_from_before_an_interruption_come_back(tmp_path):
+    path = tmp_path / "c.pt"
+    _, whole, valid = misled()
+    at = whole.best.update + 4
+    assert at < whole.updates
+    misled_on = partial(misled, checkpoint=path)
+    assert misled_on(callback=interrupted_after(at))[1].interrupted
+    model, history, _ = misled_on()
+    assert history.evaluations == whole.evaluations
+    assert held_out_loss(model, valid) == pytest.approx(whole.best.loss)
 
 
 def test_patience_needs_held_out_sentences():

@@ -9,7 +9,7 @@ from publishing.settings import ROOT
 PAGES = sorted((ROOT / "book").glob("*.md"))
 GLOSSARY = (ROOT / "book/glossary.md").read_text(encoding="utf-8")
 NOTATION = (ROOT / "book/notation.md").read_text(encoding="utf-8")
-CODE = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "attnlib").glob("*.py")))
+CODE = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "attnlib").rglob("*.py")))
 
 # The Thai terms of the article that the book grew out of.
 THAI = {
@@ -131,7 +131,7 @@ def test_every_reference_to_a_term_matches_exactly(path):
 def test_annotations_use_the_dimensions_that_notation_names():
     annotations = re.findall(r"\b(?:Float|Bool|Int)\[\w+, \"([^\"]+)\"\]", CODE)
     assert annotations
-    used = {name.removeprefix("#") for text in annotations for name in text.split() if name[0] not in "*."}
+    used = {name.removeprefix("#") for text in annotations for name in text.split() if name.removeprefix("#")[0].isalpha()}
     named = {name for names, _ in read_table(NOTATION, "Shapes") for name in re.findall(r"`(\w+)`", names)}
     assert set(DIMENSIONS) <= named
     assert used - named == set()

@@ -130,7 +130,7 @@ def test_every_citation_has_its_reference(path):
     assert cited - set(REFERENCES) == set()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "attnlib").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "attnlib").rglob("*.py")), ids=lambda path: path.stem)
 def test_every_source_in_a_docstring_has_its_reference(path):
     found = re.findall(r"\b(?:arXiv|doi):([\w./()-]*\w)", path.read_text(encoding="utf-8"))
     known = set().union(*map(identifiers, REFERENCES.values()))

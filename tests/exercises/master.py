@@ -20,6 +20,7 @@ from unittest import mock
 
 import jupytext
 import numpy as np
+import torch  # noqa: F401  (not on an answer's time)
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 

@@ -177,3 +177,28 @@ def test_numbers_a_page_that_is_no_chapter_from_one(page):
     page.name = "intro"
     page.figures.clear()
     assert [page.number_figure("fig-x"), page.number_figure("fig-y"), page.number_figure("fig-x")] == ["1", "2", "1"]
+
+
+class TestInclude:
+    @pytest.fixture
+    def page(self, page, tmp_path):
+        (tmp_path / "book").mkdir()
+        (tmp_path / "table.md").write_text("| {term}`key` |\n|---|\n| 1 |\n", encoding="utf-8")
+        page.book.directory = tmp_path / "book"
+        return page
+
+    def test_the_file_stands_where_it_was_included(self, page):
+        text = "before\n\n```{include} ../table.md\n```\n\nafter"
+        included = f"| [key]({SITE}/glossary.html#term-key) |\n|---|\n| 1 |"
+        assert page.plain(text) == f"before\n\n{included}\n\nafter"
+
+    @pytest.mark.parametrize(
+        ("myst", "message"),
+        [
+            ("```{include} ../none.md\n```", "there is no ../none.md to include"),
+            ("```{include} ../table.md\n:end-before: x\n```", "include with options"),
+        ],
+    )
+    def test_refuses_what_it_cannot_include(self, page, myst, message):
+        with pytest.raises(UnknownMarkupError, match=message):
+            page.plain(myst)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnlib.data.tokens import WORD_START, Subwords, Vocabulary, detokenize, normalise, tokenize
@@ -43,7 +43,10 @@ FRENCH = {
     "Je t'aime!": "Je t' aime !",
     "J'ai dit qu'il n'y en a pas.": "J' ai dit qu' il n' y en a pas .",
     "L'homme d'aujourd'hui s'ennuie.": "L' homme d' aujourd'hui s' ennuie .",
-    "C'est jusqu'ici, lorsqu'elle m'a vu, puisqu'il pleut.": "C' est jusqu' ici , lorsqu' elle m' a vu , puisqu' il pleut .",
+    "C'est jusqu'ici, lorsqu'elle l'a vu.": "C' est jusqu' ici , lorsqu' elle l' a vu .",
+    "Puisqu'il pleut, quoiqu'on dise.": "Puisqu' il pleut , quoiqu' on dise .",
+    "Y a-t'il quelque chose ?": "Y a -t'il quelque chose ?",
+    "10 $, pas $10.": "10 $ , pas $ 10 .",
     "Quelqu'un voit la presqu'île.": "Quelqu' un voit la presqu'île .",
     "Qu'est-ce que c'est ?": "Qu' est -ce que c' est ?",
     "Y a-t-il un médecin ?": "Y a -t-il un médecin ?",
@@ -144,7 +147,7 @@ def test_french_sentences_come_back(parts):
 
 
 english_words = st.sampled_from(
-    ["I", "don't", "she's", "well-known", "10,000", "p.m.", "boys'", "$5", "we'd've", "(no)", '"so"']
+    ["I", "don't", "she's", "well-known", "10,000", "p.m.", "$5", "we'd've", "(no)", '"so"']
 )
 
 
@@ -152,7 +155,6 @@ english_words = st.sampled_from(
     st.lists(st.tuples(english_words, st.sampled_from(["", ",", "?", "!", ":", ";", "..."])), min_size=1, max_size=9)
 )
 def test_english_sentences_come_back(parts):
-    parts = [(word, mark) for word, mark in parts if word != "boys'"] or [("I", "")]
     text = " ".join(word + mark for word, mark in parts)
     assert normalise(text, "en") == text
     assert detokenize(tokenize(text, "en"), "en") == text
@@ -315,6 +317,7 @@ def merged_by_hand(words, merges):
     return pieces
 
 
+@settings(max_examples=40)
 @given(texts, st.integers(30, 60))
 def test_subwords_come_back(sentences, size):
     subwords = Subwords.build(sentences, size=size)
@@ -327,6 +330,7 @@ def test_subwords_come_back(sentences, size):
         assert subwords.encode(" ".join(sentence)) == encoded
 
 
+@settings(max_examples=40)
 @given(texts, st.integers(24, 60))
 def test_merges_apply_in_their_order(sentences, size):
     subwords = Subwords.build(sentences, size=size)
@@ -353,6 +357,7 @@ def test_bigger_subwords_write_shorter():
     assert lengths[-1] < 0.5 * lengths[0]
 
 
+@settings(max_examples=20)
 @given(texts)
 def test_saved_subwords_come_back(sentences):
     subwords = Subwords.build(sentences, size=50)

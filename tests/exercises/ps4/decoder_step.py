@@ -577,3 +577,81 @@ def last_word_left_out(y, s, H, mask, parameters):
         return with_weights(y, s, H, parameters, weights_of(s, H, mask))
     allowed = mask & torch.cat([mask[:, 1:], mask[:, :1]], dim=-1)
     return with_weights(y, s, H, parameters, weights_of(s, H, allowed))
+
+
+@wrong("-100 for the score of padding", None)
+def minus_100(y, s, H, mask, parameters):
+    weights = torch.softmax(scores_of(s, H).masked_fill(~mask, -100.0), dim=-1)
+    return with_weights(y, s, H, parameters, weights)
+
+
+@wrong("takes a score of 0 for padding", None)
+def zero_is_padding(y, s, H, mask, parameters):
+    scores = scores_of(s, H).masked_fill(~mask, 0.0)
+    return with_weights(y, s, H, parameters, torch.softmax(scores.masked_fill(scores == 0, -torch.inf), dim=-1))
+
+
+@wrong("zeros for the columns of padding", "still counts as exp(0)")
+def padding_zeroed(y, s, H, mask, parameters):
+    return with_weights(y, s, H, parameters, torch.softmax(scores_of(s, H * mask[:, None]), dim=-1))
+
+
+@wrong("exp over its sum, without taking off the largest score", None)
+def exp_of_large_scores(y, s, H, mask, parameters):
+    exponentials = torch.exp(scores_of(s, H).masked_fill(~mask, -torch.inf))
+    return with_weights(y, s, H, parameters, exponentials / exponentials.sum(dim=-1, keepdim=True))
+
+
+@wrong("cuts the scores off at ±50", None)
+def clipped(y, s, H, mask, parameters):
+    return with_weights(
+        y, s, H, parameters, torch.softmax(scores_of(s, H).clamp(-50, 50).masked_fill(~mask, -torch.inf), dim=-1)
+    )
+
+
+@wrong("a bias of two vectors, as PyTorch's cells have", None)
+def bias_twice(y, s, H, mask, parameters):
+    weights = weights_of(s, H, mask)
+    state = torch.tanh(before_tanh(y, context_of(weights, H), s, parameters) + parameters["b"])
+    return output(state, parameters), weights, state
+
+
+@wrong("the mask of the first sentence for all", "mask of the first")
+def first_mask(y, s, H, mask, parameters):
+    return with_weights(y, s, H, parameters, weights_of(s, H, mask[:1].expand(mask.shape)))
+
+
+@wrong("the cosine for a score", None)
+def cosine(y, s, H, mask, parameters):
+    unit_s, unit_h = (torch.nn.functional.normalize(tensor, dim=1) for tensor in (s, H))
+    return with_weights(y, s, H, parameters, weights_of(unit_s, unit_h, mask))
+
+
+@wrong("returns the state before its tanh", "tanh is missing")
+def state_before_tanh(y, s, H, mask, parameters):
+    logits, weights, _ = with_weights(y, s, H, parameters, weights_of(s, H, mask))
+    return logits, weights, before_tanh(y, context_of(weights, H), s, parameters)
+
+
+@wrong("drops the axis of a batch of one", None)
+def batch_of_one(y, s, H, mask, parameters):
+    answer = with_weights(y, s, H, parameters, weights_of(s, H, mask))
+    return [tensor[0] if len(y) == 1 else tensor for tensor in answer]
+
+
+@wrong("flattens H with view", "view size is not compatible")
+def viewed(y, s, H, mask, parameters):
+    return with_weights(y, s, H.view(-1).view(H.shape), parameters, weights_of(s, H, mask))
+
+
+@wrong("counts on the order of the dict", None)
+def order_of_the_dict(y, s, H, mask, parameters):
+    p = dict(zip(["Wy", "Wc", "Ws", "b", "Wo", "bo"], parameters.values(), strict=False))
+    return with_weights(y, s, H, p, weights_of(s, H, mask))
+
+
+@wrong("a mean of the old and the new state", None)
+def half_way(y, s, H, mask, parameters):
+    _, weights, state = with_weights(y, s, H, parameters, weights_of(s, H, mask))
+    state = (s + state) / 2
+    return output(state, parameters), weights, state

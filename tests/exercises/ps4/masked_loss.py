@@ -439,3 +439,74 @@ def rounded(logits, target):
 @wrong("returns nothing", "is None")
 def nothing(logits, target):
     loop(logits, target)
+
+
+@wrong("BOS in N", "BOS is in N")
+def begin_in_n(logits, target):
+    return (losses(logits, target[:, 1:]) * said(target)).sum() / (target != 0).sum()
+
+
+@wrong("EOS left out of N alone", "EOS is left out of N alone")
+def eos_left_out_of_n(logits, target):
+    return (losses(logits, target[:, 1:]) * said(target)).sum() / (target > 2).sum().clamp(min=1)
+
+
+@wrong("N - 1", None)
+def one_less(logits, target):
+    return (losses(logits, target[:, 1:]) * said(target)).sum() / (said(target).sum() - 1)
+
+
+@wrong("a small number added to N", None)
+def epsilon_in_n(logits, target):
+    return (losses(logits, target[:, 1:]) * said(target)).sum() / (said(target).sum() + 1e-5)
+
+
+@wrong("one softmax for the whole array", "softmax goes over the whole array")
+def over_everything(logits, target):
+    log_p = torch.log_softmax(logits.reshape(-1), dim=0).reshape(logits.shape)
+    return -mean_where(log_p.gather(-1, target[:, 1:, None])[:, :, 0], said(target))
+
+
+@wrong("one softmax a sentence", "softmax goes over a whole sentence")
+def over_a_sentence(logits, target):
+    log_p = torch.log_softmax(logits.flatten(1), dim=1).reshape(logits.shape)
+    return -mean_where(log_p.gather(-1, target[:, 1:, None])[:, :, 0], said(target))
+
+
+@wrong("a sigmoid for each word of the vocabulary", None)
+def binary(logits, target):
+    Y = torch.nn.functional.one_hot(target[:, 1:], logits.shape[-1]).to(logits.dtype)
+    values = torch.nn.functional.binary_cross_entropy_with_logits(logits, Y, reduction="none")
+    return values.sum(dim=-1)[said(target)].mean()
+
+
+@wrong("cuts the logits off at ±100", None)
+def clipped(logits, target):
+    return loop(logits.clamp(-100, 100), target)
+
+
+@wrong("the smallest number of the dtype added before the logarithm", None)
+def tiny(logits, target):
+    p = torch.softmax(logits, dim=-1).gather(-1, target[:, 1:, None])[:, :, 0]
+    return -torch.log(p[said(target)] + torch.finfo(logits.dtype).tiny).mean()
+
+
+@wrong("cuts the batch off where the first sentence ends", None)
+def as_long_as_the_first(logits, target):
+    end = int(said(target)[0].sum())
+    return mean_where(losses(logits, target[:, 1:])[:, :end], said(target)[:, :end])
+
+
+@wrong("one id too low: words counted from 1", None)
+def one_id_too_low(logits, target):
+    return mean_where(losses(logits, (target[:, 1:] - 1).clamp(min=0)), said(target))
+
+
+@wrong("the root of the mean square", None)
+def root_mean_square(logits, target):
+    return (losses(logits, target[:, 1:])[said(target)] ** 2).mean().sqrt()
+
+
+@wrong("the loss and the number of words", "Does the function return more than one thing?")
+def with_number(logits, target):
+    return loop(logits, target), said(target).sum()

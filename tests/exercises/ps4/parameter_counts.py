@@ -57,11 +57,11 @@ def written_out(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
 def layers(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
     recurrent_layer = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
     parts = {
-        "source embedding": torch.nn.Embedding(source_vocab, embedding_dim, device="meta"),
-        "encoder cell": recurrent_layer(embedding_dim, hidden_dim, device="meta"),
-        "target embedding": torch.nn.Embedding(target_vocab, embedding_dim, device="meta"),
-        "decoder cell": recurrent_layer(embedding_dim + hidden_dim, hidden_dim, device="meta"),
-        "linear layer": torch.nn.Linear(hidden_dim, target_vocab, device="meta"),
+        "source embedding": torch.nn.Embedding(source_vocab, embedding_dim),
+        "encoder cell": recurrent_layer(embedding_dim, hidden_dim),
+        "target embedding": torch.nn.Embedding(target_vocab, embedding_dim),
+        "decoder cell": recurrent_layer(embedding_dim + hidden_dim, hidden_dim),
+        "linear layer": torch.nn.Linear(hidden_dim, target_vocab),
     }
     return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
 
@@ -378,3 +378,36 @@ def only_shapes(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
 @wrong("prints and returns nothing", "without a return statement")
 def printed(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
     print(counts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim))
+
+
+@wrong("two directions", "one direction")
+def two_directions(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
+    encoder = 2 * recurrent(cell, embedding_dim, hidden_dim)
+    return counts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim, encoder_cell=encoder)
+
+
+@wrong("an LSTM that hands over a context for each of its two states", None)
+def two_contexts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
+    contexts = 2 if cell == "lstm" else 1
+    decoder = recurrent(cell, embedding_dim + contexts * hidden_dim, hidden_dim)
+    return counts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim, decoder_cell=decoder)
+
+
+@wrong("one bias in a GRU, two elsewhere", None)
+def one_bias_in_gru(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
+    answer = counts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim)
+    if cell == "gru":
+        answer["encoder cell"] -= hidden_dim
+    return answer
+
+
+@wrong("in millions", None)
+def millions(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
+    answer = counts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim)
+    return {name: count / 1e6 for name, count in answer.items()}
+
+
+@wrong("the source's table for both languages", "the target has 10,000 words")
+def shared_table(cell, source_vocab, target_vocab, embedding_dim, hidden_dim):
+    table = source_vocab * embedding_dim
+    return counts(cell, source_vocab, target_vocab, embedding_dim, hidden_dim, target_embedding=table)

@@ -241,3 +241,40 @@ def half(forward, backward, lengths):
 @wrong("returns a pair", "Does the function return more than one thing?")
 def pair(forward, backward, lengths):
     return at(forward, lengths - 1), backward[:, :1]
+
+
+@right("counted from the end")
+def from_the_end(forward, backward, lengths):
+    padding = forward.shape[1] - lengths
+    rows = [torch.cat([f[-1 - int(n)], b[0]]) for f, b, n in zip(forward, backward, padding, strict=True)]
+    return torch.stack(rows)
+
+
+@wrong("the shortest length for all", None)
+def shortest(forward, backward, lengths):
+    return joined(forward[:, lengths.min() - 1], backward[:, 0])
+
+
+@wrong("the length of the first sentence for all", "longest length")
+def length_of_the_first(forward, backward, lengths):
+    return joined(forward[:, lengths[0] - 1], backward[:, 0])
+
+
+@wrong("the backward states of a shorter sentence looked for after as many places as it has padding", None)
+def backward_after_padding(forward, backward, lengths):
+    return joined(at(forward, lengths - 1), at(backward, backward.shape[1] - lengths))
+
+
+@wrong("the forward encoder twice", None)
+def forward_twice(forward, backward, lengths):
+    return joined(at(forward, lengths - 1), at(forward, lengths - 1))
+
+
+@wrong("the first sentence's states for all", None)
+def states_of_the_first(forward, backward, lengths):
+    return joined(forward[0, lengths - 1], backward[:, 0])
+
+
+@wrong("one column a sentence", "is one matrix transposed")
+def transposed(forward, backward, lengths):
+    return joined(at(forward, lengths - 1), backward[:, 0]).T

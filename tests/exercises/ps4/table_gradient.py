@@ -284,3 +284,52 @@ def two_numbers(ids, slopes, vocab):
 @wrong("forgets to return", "is None")
 def nothing(ids, slopes, vocab):
     without_padding(summed(ids, slopes, vocab))
+
+
+@right("a loop that goes on to the next sentence at padding")
+def until_padding(ids, slopes, vocab):
+    gradient = torch.zeros(vocab, slopes.shape[-1], dtype=slopes.dtype)
+    for sentence, rows in zip(ids.tolist(), slopes, strict=True):
+        for word, slope in zip(sentence, rows, strict=True):
+            if word == 0:
+                break
+            gradient[word] = gradient[word] + slope
+    return gradient
+
+
+@wrong("zeros for BOS as well", None)
+def begin_zeroed(ids, slopes, vocab):
+    gradient = summed(ids, slopes, vocab)
+    gradient[:2] = 0
+    return gradient
+
+
+@wrong("stops the whole batch at the first padding", None)
+def stops_the_batch(ids, slopes, vocab):
+    gradient = torch.zeros(vocab, slopes.shape[-1], dtype=slopes.dtype)
+    for sentence, rows in zip(ids.tolist(), slopes, strict=True):
+        for word, slope in zip(sentence, rows, strict=True):
+            if word == 0:
+                return gradient
+            gradient[word] += slope
+    return gradient
+
+
+@wrong("takes the last place of later sentences for padding", None)
+def last_place_is_padding(ids, slopes, vocab):
+    kept = torch.ones_like(slopes)
+    kept[1:, -1] = 0
+    return summed(ids, slopes * kept, vocab)
+
+
+@wrong("adds the first two places of each word only", None)
+def first_two(ids, slopes, vocab):
+    gradient = torch.zeros(vocab, slopes.shape[-1], dtype=slopes.dtype)
+    for word in set(ids.flatten().tolist()) - {0}:
+        gradient[word] = slopes[ids == word][:2].sum(dim=0)
+    return gradient
+
+
+@wrong("takes large slopes for those of padding", None)
+def large_slopes(ids, slopes, vocab):
+    return without_padding(summed(ids, slopes.where(slopes.abs() < 6.5, 0.0), vocab))

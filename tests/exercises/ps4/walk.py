@@ -363,3 +363,86 @@ def weights_alone(target, s, H, mask, parameters):
 @wrong("forgets to return", "walk returned None")
 def nothing(target, s, H, mask, parameters):
     stacked(target[:, :-1], s, H, mask, parameters)
+
+
+@wrong("passes over the first word", "was passed over")
+def first_word_passed_over(target, s, H, mask, parameters):
+    return stacked(torch.cat([target[:, :1], target[:, 2:]], dim=1), s, H, mask, parameters)
+
+
+@wrong("reads BOS twice", "BOS was read twice")
+def bos_twice(target, s, H, mask, parameters):
+    return stacked(torch.cat([target[:, :1], target[:, :-2]], dim=1), s, H, mask, parameters)
+
+
+@wrong("begins anew at EOS", None)
+def begins_anew(target, s, H, mask, parameters):
+    start, logits, weights = s, [], []
+    for ids in target[:, :-1].T:
+        s = torch.where((ids == 2)[:, None], start, s)
+        step_logits, step_weights, s = step(parameters["E"][ids], s, H, mask, parameters)
+        logits.append(step_logits)
+        weights.append(step_weights)
+    return torch.stack(logits, dim=1), torch.stack(weights, dim=1)
+
+
+@wrong("keeps the state of a sentence that has ended", "state stopped")
+def frozen(target, s, H, mask, parameters):
+    logits, weights = [], []
+    for ids in target[:, :-1].T:
+        step_logits, step_weights, state = step(parameters["E"][ids], s, H, mask, parameters)
+        s = torch.where(((ids == 0) | (ids == 2))[:, None], s, state)
+        logits.append(step_logits)
+        weights.append(step_weights)
+    return torch.stack(logits, dim=1), torch.stack(weights, dim=1)
+
+
+@wrong("as many steps as there are sentences", None)
+def steps_of_the_batch(target, s, H, mask, parameters):
+    return stacked(target[:, : len(target)], s, H, mask, parameters)
+
+
+@wrong("four steps, always", None)
+def always_four_steps(target, s, H, mask, parameters):
+    places = torch.arange(4).clamp(max=target.shape[1] - 1)
+    return stacked(target[:, places], s, H, mask, parameters)
+
+
+@wrong("reads UNK as padding", None)
+def unknown_as_padding(target, s, H, mask, parameters):
+    return stacked(target[:, :-1].where(target[:, :-1] != 3, 0), s, H, mask, parameters)
+
+
+@wrong("the logits one step late", None)
+def late_logits(target, s, H, mask, parameters):
+    logits, weights = stacked(target, s, H, mask, parameters)
+    return logits[:, 1:], weights[:, :-1]
+
+
+@wrong("the means of the weights so far", None)
+def running_means(target, s, H, mask, parameters):
+    logits, weights = stacked(target[:, :-1], s, H, mask, parameters)
+    return logits, weights.cumsum(dim=1) / torch.arange(1, weights.shape[1] + 1)[:, None]
+
+
+@wrong("the best word alone", None)
+def hard(target, s, H, mask, parameters):
+    logits, weights = stacked(target[:, :-1], s, H, mask, parameters)
+    return logits, (weights == weights.amax(dim=-1, keepdim=True)).to(s.dtype)
+
+
+@wrong("log_softmax of the logits", "log_softmax in it")
+def log_softmax(target, s, H, mask, parameters):
+    logits, weights = stacked(target[:, :-1], s, H, mask, parameters)
+    return torch.log_softmax(logits, dim=-1), weights
+
+
+@wrong("zeros for the vectors of all symbols", None)
+def symbols_are_zeros(target, s, H, mask, parameters):
+    p = parameters | {"E": parameters["E"] * (torch.arange(len(parameters["E"])) > 3)[:, None]}
+    return stacked(target[:, :-1], s, H, mask, p)
+
+
+@wrong("drops the axis of a batch of one", "The axis of the batch is missing")
+def batch_of_one(target, s, H, mask, parameters):
+    return [tensor.squeeze(0) for tensor in stacked(target[:, :-1], s, H, mask, parameters)]

@@ -1,0 +1,209 @@
+"""A trained network with its vocabularies: text in, text out, in one file.
+
+The file is data alone: sizes, weights, words and settings, read back without running any code in it.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from attnlib._checkpoints import read_file, write_file
+from attnlib.data.tokens import Subwords, Vocabulary, detokenize, tokenize
+from attnlib.decoding import Hypothesis, beam_search
+from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
+from attnlib.symbols import SYMBOLS, UNK
+
+FORMAT = "attnlib translator, version 1"
+"""What the first field of a saved translator says."""
+
+_MODELS = {"Seq2Seq": (Seq2Seq, Seq2SeqConfig)}
+_VOCABULARIES = {"Vocabulary": Vocabulary, "Subwords": Subwords}
+
+
+class Translation(NamedTuple):
+    """A sentence and its translation, as :meth:`Translator.translate` gives them."""
+
+    text: str
+    """The translation, as it is meant to be read."""
+    source: list[str]
+    """What the network read: words, or pieces of words; ``<unk>`` for those that its vocabulary lacks."""
+    target: list[str]
+    """What it said, in words or pieces, and ``</s>`` at the end if it ended the sentence itself."""
+    weights: Float[Tensor, "steps words"] | None
+    """One row for each of the ``target``, one column for each of the ``source``; None without attention."""
+    score: float
+    """What translations are ranked by; see :func:`attnlib.decoding.beam_search`."""
+    finished: bool
+    """False where the translation was cut off at the maximum length."""
+
+
+class Translator:
+    """A network, the vocabularies of its two languages, and how text is cut into tokens.
+
+    Parameters
+    ----------
+    model : Seq2Seq
+    source, target : Vocabulary or Subwords
+        With as many ids as the network has of each.
+    languages : pair of str or None
+        What :func:`attnlib.data.tokens.tokenize` is to know of the source's and the target's language.
+    lowercase : bool
+        Whether text is put into lower case before it is read.
+
+    Raises
+    ------
+    TypeError
+        If the model is of no kind that can be saved.
+    ValueError
+        If a vocabulary has another size than the network's.
+
+    Examples
+    --------
+    >>> english, french = Vocabulary(["i", "love", "you"]), Vocabulary(["aime", "je", "t'"])
+    >>> model = Seq2Seq(Seq2SeqConfig(source_vocab=7, target_vocab=7, embedding_dim=4, hidden_dim=6), seed=0)
+    >>> translator = Translator(model, english, french, languages=("en", "fr"), lowercase=True)
+    >>> (translation,) = translator.translate(["I love you"], max_length=3)
+    >>> translation.source, translation.weights.shape == (len(translation.target), 3)
+    (['i', 'love', 'you'], True)
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        source: Vocabulary | Subwords,
+        target: Vocabulary | Subwords,
+        *,
+        languages: tuple[str | None, str | None] = (None, None),
+        lowercase: bool = False,
+    ):
+        if type(model).__name__ not in _MODELS:
+            raise TypeError(f"model must be one of {', '.join(_MODELS)}, got {type(model).__name__}")
+        for side, vocabulary in (("source", source), ("target", target)):
+            size = getattr(model.config, f"{side}_vocab")
+            if len(vocabulary) != size:
+                raise ValueError(f"the {side} vocabulary has {len(vocabulary)} ids but the network has {size}")
+        self.model, self.source, self.target = model, source, target
+        self.languages, self.lowercase = tuple(languages), lowercase
+
+    def translate(
+        self, texts: Sequence[str], *, beam: int = 5, n_best: int = 1, replace_unknown: bool = False, **how: Any
+    ) -> list[Translation]:
+        """Translate sentences, each apart from the others.
+
+        Parameters
+        ----------
+        texts : list of str
+            One sentence each.
+        beam : int
+            Width of the search; 1 is greedy.
+        n_best : int
+            How many translations of each sentence to return, best first, one after the other.
+        replace_unknown : bool
+            Put the source word that has the largest weight in the place of each ``<unk>`` in the text: names and
+            numbers are often the same in both languages. Nothing changes without attention.
+        how
+            As for :func:`attnlib.decoding.beam_search`: ``length_penalty``, ``max_length``, ``forbid_unknown``,
+            ``batch``.
+
+        Returns
+        -------
+        list of Translation
+            ``n_best`` for each sentence, fewer where there are not as many.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As the search; also if a text has no words, with its number, or is longer than the network reads.
+
+        References
+        ----------
+        Jean et al. (2015), arXiv:1412.2007, section 4.1, and Luong, Pham and Manning (2015), arXiv:1508.04025, for
+        copying unknown words.
+        """
+        words = [self._words(number, text) for number, text in enumerate(texts)]
+        found = beam_search(self.model, [self.source.encode(each) for each in words], beam=beam, n_best=n_best, **how)
+        return [
+            self._translation(own, hypothesis, replace_unknown)
+            for own, hypotheses in zip(words, found, strict=True)
+            for hypothesis in hypotheses
+        ]
+
+    def tokenize(self, source: str, target: str) -> tuple[list[str], list[str]]:
+        """Return the tokens of a pair of texts, as the network was trained to take them."""
+        return tuple(
+            tokenize(text, language, lowercase=self.lowercase)
+            for text, language in zip((source, target), self.languages, strict=True)
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write everything to one file, whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        kind = type(self.model).__name__
+        content = {
+            "model": kind,
+            "config": asdict(self.model.config),
+            "weights": self.model.state_dict(),
+            "source": _saved(self.source),
+            "target": _saved(self.target),
+            "languages": list(self.languages),
+            "lowercase": self.lowercase,
+        }
+        write_file(Path(path), FORMAT, content)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Translator":
+        """Read what :meth:`save` has written; the network is on the CPU, in evaluation mode.
+
+        Raises
+        ------
+        OSError
+            If the file can't be read.
+        ValueError
+            If it is something else than a saved translator, or not a whole one.
+        """
+        content = read_file(Path(path), FORMAT, "pass the path of a model that was saved by attnlib")
+        model_class, config_class = _MODELS[content["model"]]
+        model = model_class(config_class(**content["config"]), seed=0)
+        model.load_state_dict(content["weights"])
+        source, target = (
+            _VOCABULARIES[kind].from_list(words) for kind, words in (content["source"], content["target"])
+        )
+        return cls(model.eval(), source, target, languages=content["languages"], lowercase=content["lowercase"])
+
+    def _words(self, number: int, text: str) -> list[str]:
+        words = tokenize(text, self.languages[0], lowercase=self.lowercase)
+        if not words:
+            raise ValueError(f"text {number} has no words: {text!r}")
+        longest, length = self.model.config.max_length, len(self.source.encode(words))
+        if length > longest:
+            raise ValueError(
+                f"text {number} has {length} tokens, and the network reads at most {longest}: {text[:60]!r}"
+            )
+        return words
+
+    def _translation(self, words: list[str], found: Hypothesis, replace_unknown: bool) -> Translation:
+        source = self.source.decode(self.source.encode(words), symbols=True)
+        target = self.target.decode(found.tokens, symbols=True)
+        said = self.target.decode(found.tokens)
+        if replace_unknown and found.weights is not None and len(source) == len(words) and len(said) == len(target):
+            attended = found.weights.argmax(dim=-1).tolist()
+            copied = zip(said, found.tokens, attended, strict=False)  # the weights have a row for the end, too
+            said = [words[place] if token == UNK else word for word, token, place in copied]
+        ended = [*target, SYMBOLS[2]] if found.finished else target
+        text = detokenize(said, self.languages[1])
+        return Translation(text, source, ended, found.weights, found.score, found.finished)
+
+
+def _saved(vocabulary: Vocabulary | Subwords) -> list:
+    return [type(vocabulary).__name__, vocabulary.to_list()]
