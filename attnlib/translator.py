@@ -14,14 +14,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attnlib._checkpoints import read_file, write_file
+from attnlib.data.batches import pad
 from attnlib.data.tokens import Subwords, Vocabulary, detokenize, tokenize
 from attnlib.decoding import Hypothesis, beam_search
 from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
-from attnlib.symbols import SYMBOLS, UNK
+from attnlib.symbols import BOS, SYMBOLS, UNK
 
 FORMAT = "attnlib translator, version 1"
 """What the first field of a saved translator says."""
 
+_AT_ONCE = 100  # sentences that are aligned together
 _MODELS = {"Seq2Seq": (Seq2Seq, Seq2SeqConfig)}
 _VOCABULARIES = {"Vocabulary": Vocabulary, "Subwords": Subwords}
 
@@ -134,6 +136,38 @@ class Translator:
             for hypothesis in hypotheses
         ]
 
+    @torch.inference_mode()
+    def align(self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[Float[Tensor, "steps words"]]:
+        """Return the weights with which the network reads pairs whose translations are known.
+
+        Parameters
+        ----------
+        pairs : list of (source tokens, target tokens)
+            Each target word is the next one to be said, whatever the network itself would say.
+
+        Returns
+        -------
+        list of Tensor
+            For each pair one row for each target word, one column for each source word; in pieces with subwords.
+
+        Raises
+        ------
+        ValueError
+            If the network has no attention.
+        """
+        if self.model.attention is None:
+            raise ValueError("a network without attention has no weights to align words by")
+        was_training = self.model.training
+        self.model.eval()
+        ids = [(self.source.encode(source), [BOS, *self.target.encode(target)]) for source, target in pairs]
+        aligned = [
+            weights
+            for start in range(0, len(ids), _AT_ONCE)
+            for weights in forced_weights(self.model, *zip(*ids[start : start + _AT_ONCE], strict=True))
+        ]
+        self.model.train(was_training)
+        return aligned
+
     def tokenize(self, source: str, target: str) -> tuple[list[str], list[str]]:
         """Return the tokens of a pair of texts, as the network was trained to take them."""
         return tuple(
@@ -203,6 +237,39 @@ class Translator:
         ended = [*target, SYMBOLS[2]] if found.finished else target
         text = detokenize(said, self.languages[1])
         return Translation(text, source, ended, found.weights, found.score, found.finished)
+
+
+def forced_weights(
+    model: torch.nn.Module, sources: Sequence[list[int]], reads: Sequence[list[int]]
+) -> list[Float[Tensor, "steps words"]]:
+    """Return the weights of each step of a decoder that is given its words.
+
+    Parameters
+    ----------
+    model : Seq2Seq
+        With attention.
+    sources : list of lists of int
+        Ids of the source words.
+    reads : list of lists of int
+        What the decoder reads at each step, ``BOS`` first. The last word of a target is said, not read: it is left out
+        here, and so is ``EOS``.
+
+    Returns
+    -------
+    list of Tensor
+        For each sentence one row a step but for the last of ``reads``, which would give the end of the sentence.
+    """
+    device = model.output.weight.device
+    source, target = pad(sources).to(device), pad(reads).to(device)
+    memory = model.encode(source)
+    state, rows = model.start(memory), []
+    for token in target[:, :-1].unbind(dim=1):
+        step = model.step(token, state, memory)
+        state = step.state
+        rows.append(step.weights)
+    weights = torch.stack(rows, dim=1).cpu()
+    sizes = zip(weights, reads, sources, strict=True)
+    return [each[: len(read) - 1, : len(own)] for each, read, own in sizes]
 
 
 def _saved(vocabulary: Vocabulary | Subwords) -> list:

@@ -270,7 +270,7 @@ def report(results: dict) -> str:
         {
             "words": f"{first['from']}–{first['to']}" if first["to"] else f"{first['from']} or more",
             "sentences": f"{first['sentences']:,}",
-            **{each["attention"]: f"{bucket['bleu']:.1f}" for each, bucket in zip(rows, buckets, strict=True)},
+            **{each["attention"]: _bleu(bucket) for each, bucket in zip(rows, buckets, strict=True)},
         }
         for buckets in zip(*(each["by_length"] for each in rows), strict=True)
         for first in buckets[:1]
@@ -291,6 +291,10 @@ def report(results: dict) -> str:
         )
         + "\n"
     )
+
+
+def _bleu(bucket: dict) -> str:
+    return "–" if bucket["bleu"] is None else f"{bucket['bleu']:.1f}"
 
 
 if __name__ == "__main__":
