@@ -693,7 +693,7 @@ def _walk(model: Seq2Seq, memory: Memory, target: Tensor | None, steps: int) -> 
     for position in range(steps if target is None else len(target) + 1):
         if position > 0:
             token = _most_likely(step.logits) if target is None else target[position - 1 : position]
-            if target is None and int(token) == EOS:
+            if int(token) == EOS:  # never in a target
                 break
         step = model.step(token, state, memory)
         query = state.hidden if model.config.style == "bahdanau" else step.state.hidden

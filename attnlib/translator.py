@@ -213,7 +213,8 @@ class Translator:
         source, target = (
             _VOCABULARIES[kind].from_list(words) for kind, words in (content["source"], content["target"])
         )
-        return cls(model.eval(), source, target, languages=content["languages"], lowercase=content["lowercase"])
+        languages, lowercase = tuple(content["languages"]), content["lowercase"]
+        return cls(model.eval(), source, target, languages=languages, lowercase=lowercase)
 
     def _words(self, number: int, text: str) -> list[str]:
         words = tokenize(text, self.languages[0], lowercase=self.lowercase)

@@ -640,7 +640,10 @@ def order(draw: Draw):
         draw.address = draw.one(ADDRESSES)
     person = VOUS if draw.address else draw.weighted({TU: 5, NOUS: 1})
     spoken = subject_pronoun(draw.pronoun("you" if person != NOUS else "we"))
-    phrase = draw.predicate(verb, spoken, negated=negated, pronouns=0.5)
+    if verb.frame == "give" and draw.chance(0.3):
+        phrase = draw.gift(verb, spoken, thing="pronoun", person="pronoun")
+    else:
+        phrase = draw.predicate(verb, spoken, negated=negated, pronouns=0.5)
     source, target = imperative(phrase, person, negated=negated)
     if person == TU and draw.chance(0.2):
         please = Word("please")

@@ -301,12 +301,11 @@ def adverb_words(adverb: Adverb) -> tuple:
 
 
 def lexical_words(phrase: VerbPhrase, main: str) -> tuple:
-    """Return the English verb with its particles, and those of its words that the French verb stands for."""
-    head = Word(main)
-    particles = [Word(word) for word in phrase.verb.english.particles]
-    if phrase.verb.frame == "dat":
-        return [head], particles, (head,)
-    return [head, *particles], [], (head, *particles)
+    """Return the English verb with its particles, those that French has as à, and the words its verb stands for."""
+    verb = [Word(main), *(Word(particle) for particle in phrase.verb.english.particles)]
+    if phrase.verb.frame == "dat" and verb[-1].text in ("to", "at"):
+        return verb[:-1], verb[-1:], tuple(verb[:-1])
+    return verb, [], tuple(verb)
 
 
 def indirect_words(phrase: VerbPhrase, particles: list) -> tuple:

@@ -130,6 +130,24 @@ def every_sentence(model, words, max_length, exponent, forbidden=()):
     return sorted(complete, reverse=True), sorted(cut, reverse=True)
 
 
+def beam_by_hand(model, words, beam, exponent, n_best, max_length):
+    """Beam search on lists, one sentence, never stopping early: (tokens, finished) of the n best."""
+    opened, complete = [[]], []
+    for length in range(1, max_length + 1):
+        outcomes = [
+            (said_alone(model, words, [*tokens, word])[0], [*tokens, word])
+            for tokens in opened
+            for word in range(EOS, model.config.target_vocab)
+        ]
+        outcomes.sort(key=lambda outcome: -outcome[0])
+        normaliser = ((5 + length) / 6) ** exponent
+        complete += [(total / normaliser, said[:-1]) for total, said in outcomes[:beam] if said[-1] == EOS]
+        opened = [said for _, said in outcomes if said[-1] != EOS][:beam]
+    complete.sort(key=lambda scored: -scored[0])
+    best = [(tokens, True) for _, tokens in complete]
+    return [*best, *((tokens, False) for tokens in opened)][:n_best]
+
+
 def assert_same(one, other, tolerance=1e-12):
     assert one.tokens == other.tokens
     assert one.finished == other.finished
@@ -194,6 +212,15 @@ def test_unknown_words_forbidden_against_every_sentence():
 
 
 # What any beam gives
+
+
+@given(seeds, st.integers(1, 4), exponents, st.integers(1, 4), st.integers(1, 5), st.floats(0.1, 6.0))
+@settings(max_examples=40)
+def test_a_narrow_beam_against_one_by_hand(seed, beam, exponent, n_best, max_length, scale):
+    model, n_best = Told(6, seed=seed, scale=scale), min(n_best, beam)
+    (found,) = beam_search(model, [[4, 5]], beam=beam, length_penalty=exponent, n_best=n_best, max_length=max_length)
+    wanted = beam_by_hand(model, [4, 5], beam, exponent, n_best, max_length)
+    assert [(hypothesis.tokens, hypothesis.finished) for hypothesis in found] == wanted
 
 
 @given(seeds, sources, st.integers(1, 6), exponents, st.booleans(), st.integers(1, 3))

@@ -33,15 +33,15 @@ many = grammar_pairs(100_000, seed=1)
 seconds = time.process_time() - start
 pickle.dump({
     "constructions": {n: grammar_pairs(sizes.get(n, 300), seed=7, constructions=[n]) for n in CONSTRUCTIONS},
-    "small": [grammar_pairs(15_000, seed=seed, lemmas=60) for seed in (2, 3)],
+    "small": [grammar_pairs(8_000, seed=seed, lemmas=60) for seed in (2, 3)],
     "basic": {
-        n: as_many_as_there_are(4000, seed=0, constructions=[n], lemmas=LEAST_LEMMAS) for n in CONSTRUCTIONS
+        n: as_many_as_there_are(2500, seed=0, constructions=[n], lemmas=LEAST_LEMMAS) for n in CONSTRUCTIONS
     },
-    "mixed": grammar_pairs(14_000, seed=10),
+    "mixed": grammar_pairs(12_000, seed=10),
     "many": (seconds, len({(pair.source, pair.target) for pair in many}), {w for p in many for w in p.source}),
 }, sys.stdout.buffer)
 """
-"""Draws all that is read here in a process of its own, without the checks of annotations, which take ten times as long."""
+"""Draws all that is read here in a process of its own, without the checks of annotations, which take ten times longer."""
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_hundred_thousand_pairs_quickly(drawn):
 def test_an_english_sentence_has_one_translation(drawn, pairs):
     translations = {pair.source: pair.target for pair in drawn["small"][0]}
     common = [pair for pair in drawn["small"][1] if pair.source in translations]
-    assert len(common) > 2000
+    assert len(common) > 1000
     for pair in common:
         assert translations[pair.source] == pair.target, shown(pair)
 
@@ -1043,7 +1043,7 @@ def test_a_noun_before_and_gives_the_pronoun_its_gender(by_construction):
 
 
 def test_words_are_cut_as_the_tokeniser_cuts(pairs):
-    for pair in pairs:
+    for pair in pairs[::20]:
         english, french = texts(pair)
         assert tuple(tokenize(english, "en")) == pair.source
         assert tuple(tokenize(french, "fr")) == pair.target
