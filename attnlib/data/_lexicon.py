@@ -54,7 +54,7 @@ teacher | professeur m | person job epicene
 brother | frère m | person kin
 station | gare f | building goal | at à
 key | clé f | thing small
-car | voiture f | vehicle own open | in dans
+car | voiture f | vehicle own open driven | in dans
 child/children | enfant m | person
 door | porte f | open
 song | chanson f | song
@@ -128,7 +128,7 @@ office | bureau m | room goal | in dans
 shop | magasin m | building | in dans
 hospital | hôpital m | building goal | at à
 museum | musée m | building goal | at à
-bus | bus m | vehicle | in dans
+bus | bus m | vehicle driven | in dans
 boat | bateau m | vehicle own | on sur
 plane | avion m | vehicle | in dans
 soup | soupe f | foodmass dish
@@ -265,7 +265,7 @@ bench | banc m | furniture | on sur
 desk | bureau m | furniture | on sur
 shelf/shelves | étagère f | furniture | on sur
 fridge | frigo m | machine open | in dans
-truck | camion m | vehicle own | in dans
+truck | camion m | vehicle own driven | in dans
 village | village m | town | in dans
 library | bibliothèque f | building goal | at à
 cinema | cinéma m | building goal | at à
@@ -389,7 +389,7 @@ fall,fell,fallen asleep | s'endormir | refl | - | apn
 get,got,got lost | se perdre | refl | - | np
 receive | recevoir | trans | letter readable gift | n
 build,built,built | construire | trans | building |
-drive,drove,driven | conduire | trans | vehicle | m
+drive,drove,driven | conduire | trans | driven | m
 fill | remplir | trans | container |
 keep,kept,kept | garder | trans | thing secret animal | n
 throw,threw,thrown | jeter | trans | ball |

@@ -186,7 +186,10 @@ def one_wider(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam + 1, alpha, max_length)
 
 
-@wrong("beam beginnings of each beginning", "The best `beam` outcomes of each beginning are kept: keep the best `beam` of all.")
+@wrong(
+    "beam beginnings of each beginning",
+    "The best `beam` outcomes of each beginning are kept: keep the best `beam` of all.",
+)
 def kept_of_each(log_probs, next_state, beam, alpha, max_length):
     def best(outcomes):
         kept = []
@@ -211,19 +214,27 @@ def exhaustive(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, 10**9, alpha, min(max_length, 5))
 
 
-@wrong("complete sentences are forgotten", "Complete sentences were forgotten: put them aside, and compare them at the end.")
+@wrong(
+    "complete sentences are forgotten",
+    "Complete sentences were forgotten: put them aside, and compare them at the end.",
+)
 def complete_forgotten(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, complete_of=lambda outcomes, beam: [])
 
 
-@wrong("only those complete at the last length count", "Only sentences that were complete at the last length count here: compare those of all lengths.")
+@wrong(
+    "only those complete at the last length count",
+    "Only sentences that were complete at the last length count here: compare those of all lengths.",
+)
 def last_length(log_probs, next_state, beam, alpha, max_length):
     kept = []
 
     def complete_of(outcomes, beam):
         return outcomes[:beam] if len(outcomes[0][1]) == max_length else []
 
-    return search(log_probs, next_state, beam, alpha, max_length, complete_of=complete_of, final=lambda c, cut: c or cut or kept)
+    return search(
+        log_probs, next_state, beam, alpha, max_length, complete_of=complete_of, final=lambda c, cut: c or cut or kept
+    )
 
 
 @wrong("complete sentences go on", "Sentences went on after EOS: never continue those that are complete.")
@@ -231,7 +242,7 @@ def complete_go_on(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, open_of=lambda outcomes, beam: outcomes[:beam])
 
 
-@wrong("EOS a word like others", "EOS was taken for a word like the others.")
+@wrong("EOS a word like others", "Complete sentences were forgotten: put them aside, and compare them at the end.")
 def end_a_word(log_probs, next_state, beam, alpha, max_length):
     words, score = search(
         log_probs,
@@ -245,7 +256,10 @@ def end_a_word(log_probs, next_state, beam, alpha, max_length):
     return words, score
 
 
-@wrong("complete sentences take places of open ones", "The beam became narrower with each complete sentence: `beam` beginnings that did not end stay open.")
+@wrong(
+    "complete sentences take places of open ones",
+    "The beam became narrower with each complete sentence: `beam` beginnings that did not end stay open.",
+)
 def narrower(log_probs, next_state, beam, alpha, max_length):
     def open_of(outcomes, beam):
         return [outcome for outcome in outcomes[:beam] if outcome[1][-1] != EOS]
@@ -258,12 +272,18 @@ def every_ending(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, complete_of=lambda outcomes, beam: outcomes)
 
 
-@wrong("stops at the first complete sentence", "The search stopped at the first complete sentence: a longer one with a better score may come.")
+@wrong(
+    "stops at the first complete sentence",
+    "The search stopped at the first complete sentence: a longer one with a better score may come.",
+)
 def first_complete(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, enough=lambda complete, opened, n: complete)
 
 
-@wrong("stops when the most probable outcome is complete", "The search stopped when the most probable outcome was complete: a better score may come later.")
+@wrong(
+    "stops when the most probable outcome is complete",
+    "The search stopped when the most probable outcome was complete: a better score may come later.",
+)
 def most_probable_complete(log_probs, next_state, beam, alpha, max_length):
     ended = []
 
@@ -271,19 +291,23 @@ def most_probable_complete(log_probs, next_state, beam, alpha, max_length):
         ended.append(outcomes[0][1][-1] == EOS)
         return outcomes[:beam]
 
-    return search(
-        log_probs, next_state, beam, alpha, max_length, complete_of=complete_of, enough=lambda *_: ended[-1]
-    )
+    return search(log_probs, next_state, beam, alpha, max_length, complete_of=complete_of, enough=lambda *_: ended[-1])
 
 
-@wrong("stops at as many complete sentences as the beam is wide", "The search stopped as soon as `beam` sentences were complete: go on to max_length.")
+@wrong(
+    "stops at as many complete sentences as the beam is wide",
+    "The search stopped as soon as `beam` sentences were complete: go on to max_length.",
+)
 def as_many_complete(log_probs, next_state, beam, alpha, max_length):
     return search(
         log_probs, next_state, beam, alpha, max_length, enough=lambda complete, opened, n: len(complete) >= beam
     )
 
 
-@wrong("stops when no open log-probability is above the best score", "The search stopped because no open log P was above the best score: divided by a larger lp(n), it may come to be.")
+@wrong(
+    "stops when no open log-probability is above the best score",
+    "The search stopped because no open log P was above the best score: divided by a larger lp(n), it may come to be.",
+)
 def unsound_stop(log_probs, next_state, beam, alpha, max_length):
     def enough(complete, opened, n):
         return complete and opened[0][0] < max(complete)[0]
@@ -302,7 +326,7 @@ def divided_late(log_probs, next_state, beam, alpha, max_length):
     return words, total / lp(min(len(words) + 1, max_length), alpha)
 
 
-@wrong("the log-probability comes back", "log P came back instead of the score, by which the sentence was chosen.")
+@wrong("the log-probability comes back", "The score is log P: it is not divided by lp(n).")
 def log_probability_back(log_probs, next_state, beam, alpha, max_length):
     words, score = search(log_probs, next_state, beam, alpha, max_length)
     return words, score * lp(min(len(words) + 1, max_length), alpha)
@@ -322,11 +346,13 @@ def end_not_counted(log_probs, next_state, beam, alpha, max_length):
         alpha,
         max_length,
         normaliser=lambda n, alpha: lp(n - 1, alpha),
-        final=lambda complete, cut: complete or [(s * lp(max_length - 1, alpha) / lp(max_length, alpha), w) for s, w in cut],
+        final=lambda complete, cut: (
+            complete or [(s * lp(max_length - 1, alpha) / lp(max_length, alpha), w) for s, w in cut]
+        ),
     )
 
 
-@wrong("BOS counted in n", "BOS is counted in n: it is read, not said.")
+@wrong("BOS counted in n", "lp(n) has 6 + n in place of 5 + n: is BOS counted? It is read, not said.")
 def begin_counted(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: lp(n + 1, alpha))
 
@@ -336,7 +362,10 @@ def divided_by_length(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: n)
 
 
-@wrong("divided by a power of the length", "log P was divided by n to the power of alpha: lp(n) is (5 + n)/6 to that power.")
+@wrong(
+    "divided by a power of the length",
+    "log P was divided by n to the power of alpha: lp(n) is (5 + n)/6 to that power.",
+)
 def power_of_length(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: n**alpha)
 
@@ -344,7 +373,12 @@ def power_of_length(log_probs, next_state, beam, alpha, max_length):
 @wrong("alpha as a factor", "alpha is a factor here: it is an exponent.")
 def alpha_a_factor(log_probs, next_state, beam, alpha, max_length):
     return search(
-        log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: (5 + n) / 6 * alpha if alpha else 1.0
+        log_probs,
+        next_state,
+        beam,
+        alpha,
+        max_length,
+        normaliser=lambda n, alpha: (5 + n) / 6 * alpha if alpha else 1.0,
     )
 
 
@@ -363,7 +397,7 @@ def division_first(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: (5 + n / 6) ** alpha)
 
 
-@wrong("6 + n", "lp(n) has 6 + n: it is (5 + n)/6.")
+@wrong("6 + n", "lp(n) has 6 + n in place of 5 + n: is BOS counted? It is read, not said.")
 def six_and_n(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: ((6 + n) / 6) ** alpha)
 
@@ -373,14 +407,15 @@ def penalty_of_longest(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: lp(max_length, alpha))
 
 
-@wrong("the sum is divided again at every length", "The sum was divided by lp(n) and carried on so: keep log P as it is, and divide only for the score.")
+@wrong(
+    "the sum is divided again at every length",
+    "The sum was divided by lp(n) and carried on so: keep log P as it is, and divide only for the score.",
+)
 def divided_again(log_probs, next_state, beam, alpha, max_length):
     def divided(outcomes):
         return [(total / lp(len(words), alpha), words, state) for total, words, state in outcomes]
 
-    return search(
-        log_probs, next_state, beam, alpha, max_length, outcomes_of=divided, normaliser=lambda n, alpha: 1.0
-    )
+    return search(log_probs, next_state, beam, alpha, max_length, outcomes_of=divided, normaliser=lambda n, alpha: 1.0)
 
 
 @wrong("log-probabilities multiplied", "Logarithms were multiplied: the logarithm of a product is a sum.")
@@ -388,7 +423,10 @@ def multiplied(log_probs, next_state, beam, alpha, max_length):
     return _combined(log_probs, next_state, beam, alpha, max_length, 1.0, lambda total, log_p: total * log_p)
 
 
-@wrong("log-probabilities multiplied, from a sum of 0", "Logarithms were multiplied, and with 0 at that: the logarithm of a product is a sum.")
+@wrong(
+    "log-probabilities multiplied, from a sum of 0",
+    "Logarithms were multiplied, and with 0 at that: the logarithm of a product is a sum.",
+)
 def multiplied_from_zero(log_probs, next_state, beam, alpha, max_length):
     return _combined(log_probs, next_state, beam, alpha, max_length, 0.0, lambda total, log_p: total * log_p)
 
@@ -438,7 +476,10 @@ def end_costs_nothing(log_probs, next_state, beam, alpha, max_length):
     return (words, score - float(log_probs[state, EOS]) / lp(n, alpha)) if n <= max_length else (words, score)
 
 
-@wrong("beginnings in the same state are merged", "Of beginnings in the same state only one was kept: they have other words.")
+@wrong(
+    "beginnings in the same state are merged",
+    "Of beginnings in the same state only one was kept: they have other words.",
+)
 def merged(log_probs, next_state, beam, alpha, max_length):
     def open_of(outcomes, beam):
         kept = {}
@@ -477,7 +518,10 @@ def unknown_banned(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, banned=(UNK,))
 
 
-@wrong("the states stay with their places", "The states were not moved with the beginnings: an outcome's next state is that of its own beginning.")
+@wrong(
+    "the states stay with their places",
+    "The states were not moved with the beginnings: an outcome's next state is that of its own beginning.",
+)
 def states_stay(log_probs, next_state, beam, alpha, max_length):
     def open_of(outcomes, beam):
         kept = [outcome for outcome in outcomes if outcome[1][-1] != EOS][:beam]
@@ -512,7 +556,10 @@ def one_less(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max(1, max_length - 1))
 
 
-@wrong("open beginnings compete with complete sentences", "An open beginning won: complete sentences come first, if there are any.")
+@wrong(
+    "open beginnings compete with complete sentences",
+    "An open beginning won: complete sentences come first, if there are any.",
+)
 def cut_compete(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, final=lambda complete, cut: complete + cut)
 
@@ -536,11 +583,19 @@ def base_two(log_probs, next_state, beam, alpha, max_length):
 @wrong("the longest sentence", "The longest complete sentence was taken: the best score decides.")
 def longest(log_probs, next_state, beam, alpha, max_length):
     return search(
-        log_probs, next_state, beam, alpha, max_length, choose=lambda all_: max(all_, key=lambda one: (len(one[1]), one))
+        log_probs,
+        next_state,
+        beam,
+        alpha,
+        max_length,
+        choose=lambda all_: max(all_, key=lambda one: (len(one[1]), one)),
     )
 
 
-@wrong("the complete sentence that was found last", "The sentence that was complete last was taken: the best score decides.")
+@wrong(
+    "the complete sentence that was found last",
+    "The sentence that was complete last was taken: the best score decides.",
+)
 def found_last(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, choose=lambda complete: complete[-1])
 
@@ -573,7 +628,12 @@ def nothing_back(log_probs, next_state, beam, alpha, max_length):
 @wrong("an open beginning loses its last word", "The open beginning lost its last word: there is no EOS to take off.")
 def last_word_lost(log_probs, next_state, beam, alpha, max_length):
     return search(
-        log_probs, next_state, beam, alpha, max_length, final=lambda complete, cut: complete or [(s, w[:-1]) for s, w in cut]
+        log_probs,
+        next_state,
+        beam,
+        alpha,
+        max_length,
+        final=lambda complete, cut: complete or [(s, w[:-1]) for s, w in cut],
     )
 
 

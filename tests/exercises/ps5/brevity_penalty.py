@@ -47,7 +47,7 @@ def chained(translations, references):
 
 @right("the lists added up")
 def added(translations, references):
-    words, wanted = sum(translations, []), sum(references, [])
+    words, wanted = list(itertools.chain(*translations)), list(itertools.chain(*references))
     if not words:
         return 0.0
     return math.exp(min(0, 1 - len(wanted) / len(words)))
@@ -64,13 +64,19 @@ def caught(translations, references):
         return 0.0
 
 
-@wrong("the ratio turned round", "The quotient is turned round: it is r/c.")
+@wrong(
+    "the ratio turned round",
+    "It is 1, although the translations are shorter: is the quotient r/c turned round, or were sentences counted?",
+)
 def ratio_turned(translations, references):
     c, r = total(translations), total(references)
     return min(1.0, math.exp(1 - c / r)) if c else 0.0
 
 
-@wrong("the ratio turned round, the condition as well", "The quotient is turned round, and the condition with it: this punishes what is too long.")
+@wrong(
+    "the ratio turned round, the condition as well",
+    "It is 1, although the translations are shorter: is the quotient r/c turned round, or were sentences counted?",
+)
 def punishes_long(translations, references):
     c, r = total(translations), total(references)
     return 1.0 if c < r else math.exp(1 - c / r)
@@ -82,29 +88,44 @@ def no_cap(translations, references):
     return math.exp(1 - r / c) if c else 0.0
 
 
-@wrong("the mean of the sentences' penalties", "This is a mean of the sentences' penalties: add the lengths of the corpus first.")
+@wrong(
+    "the mean of the sentences' penalties",
+    "This is a mean of the sentences' penalties: add the lengths of the corpus first.",
+)
 def mean_of_sentences(translations, references):
     return float(np.mean([loop([t], [r]) for t, r in zip(translations, references, strict=True)]))
 
 
-@wrong("the product of the sentences' penalties", "This is a product of the sentences' penalties: add the lengths of the corpus first.")
+@wrong(
+    "the product of the sentences' penalties",
+    "This is a product of the sentences' penalties: add the lengths of the corpus first.",
+)
 def product_of_sentences(translations, references):
     return math.prod(loop([t], [r]) for t, r in zip(translations, references, strict=True))
 
 
-@wrong("the mean weighted by length", "This is a mean of the sentences' penalties, weighted by length: add the lengths of the corpus first.")
+@wrong(
+    "the mean weighted by length",
+    "This is a mean of the sentences' penalties, weighted by length: add the lengths of the corpus first.",
+)
 def weighted_mean(translations, references):
     each = [loop([t], [r]) * len(r) for t, r in zip(translations, references, strict=True)]
     return sum(each) / total(references)
 
 
-@wrong("the mean of the sentences' ratios", "The quotients of the sentences were averaged: add the lengths of the corpus first.")
+@wrong(
+    "the mean of the sentences' ratios",
+    "The quotients of the sentences were averaged: add the lengths of the corpus first.",
+)
 def mean_of_ratios(translations, references):
     ratios = [len(r) / max(1, len(t)) for t, r in zip(translations, references, strict=True)]
     return min(1.0, math.exp(1 - sum(ratios) / len(ratios))) if total(translations) else 0.0
 
 
-@wrong("a long sentence can't make up for a short one", "Each length was cut off at its reference's: a long sentence may make up for a short one.")
+@wrong(
+    "a long sentence can't make up for a short one",
+    "Each length was cut off at its reference's: a long sentence may make up for a short one.",
+)
 def cut_off(translations, references):
     c = sum(min(len(t), len(r)) for t, r in zip(translations, references, strict=True))
     return math.exp(1 - total(references) / c) if c else 0.0
@@ -156,7 +177,10 @@ def whole_numbers(translations, references):
     return min(1.0, math.exp(1 - r // c)) if c else 0.0
 
 
-@wrong("the numbers of sentences", "These are the numbers of sentences: count the words.")
+@wrong(
+    "the numbers of sentences",
+    "It is 1, although the translations are shorter: is the quotient r/c turned round, or were sentences counted?",
+)
 def sentences(translations, references):
     return min(1.0, math.exp(1 - len(references) / len(translations))) if total(translations) else 0.0
 
@@ -169,7 +193,7 @@ def different_in_sentence(translations, references):
 
 @wrong("different words of the corpus", "Each word was counted once in the corpus: count every place.")
 def different_in_corpus(translations, references):
-    c, r = (len(set(sum(some, []))) for some in (translations, references))
+    c, r = (len(set(itertools.chain(*some))) for some in (translations, references))
     return min(1.0, math.exp(1 - r / c)) if c else 0.0
 
 
@@ -179,7 +203,10 @@ def letters(translations, references):
     return min(1.0, math.exp(1 - r / c)) if c else 0.0
 
 
-@wrong("words that both have", "Only words of the reference were counted: the lengths are those of the sentences, right words or not.")
+@wrong(
+    "words that both have",
+    "Only words of the reference were counted: the lengths are those of the sentences, right words or not.",
+)
 def common_words(translations, references):
     c = sum(word in r for t, r in zip(translations, references, strict=True) for word in t)
     return min(1.0, math.exp(1 - total(references) / c)) if c else 0.0

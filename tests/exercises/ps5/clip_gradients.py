@@ -69,12 +69,16 @@ def copies(gradients, max_norm):
     return copied
 
 
-@wrong("each tensor by itself", "Each tensor was clipped by itself, which turns the direction: there is one common length.")
+@wrong(
+    "each tensor by itself", "Each tensor was clipped by itself, which turns the direction: there is one common length."
+)
 def each_by_itself(gradients, max_norm):
     return [g * min(1.0, max_norm / max(float(g.norm()), 1e-30)) for g in gradients]
 
 
-@wrong("each number by itself", "Each number was cut off by itself, which turns the direction: multiply all by one factor.")
+@wrong(
+    "each number by itself", "Each number was cut off by itself, which turns the direction: multiply all by one factor."
+)
 def each_number(gradients, max_norm):
     return [g.clamp(-max_norm, max_norm) for g in gradients]
 
@@ -84,7 +88,7 @@ def always_scaled(gradients, max_norm):
     return scaled(gradients, max_norm / max(length(gradients), 1e-300))
 
 
-@wrong("never scaled", "Nothing was shortened: the length is above max_norm.")
+@wrong("never scaled", "Nothing was shortened: the length is above max_norm. Is the condition turned round?")
 def never(gradients, max_norm):
     return [g.clone() for g in gradients]
 
@@ -94,7 +98,9 @@ def no_root(gradients, max_norm):
     return scaled(gradients, min(1.0, max_norm / max(length(gradients) ** 2, 1e-300)))
 
 
-@wrong("no square root, and max_norm squared", "Squares were compared and divided: the factor is a quotient of lengths.")
+@wrong(
+    "no square root, and max_norm squared", "Squares were compared and divided: the factor is a quotient of lengths."
+)
 def squares(gradients, max_norm):
     return scaled(gradients, min(1.0, max_norm**2 / max(length(gradients) ** 2, 1e-300)))
 
@@ -104,12 +110,18 @@ def sum_of_norms(gradients, max_norm):
     return scaled(gradients, min(1.0, max_norm / max(1e-300, sum(float(g.norm()) for g in gradients))))
 
 
-@wrong("the largest of the tensors' norms", "The length of the longest tensor was taken: all tensors have one common length.")
+@wrong(
+    "the largest of the tensors' norms",
+    "The length of the longest tensor was taken: all tensors have one common length.",
+)
 def largest_norm(gradients, max_norm):
     return scaled(gradients, min(1.0, max_norm / max(1e-300, *(float(g.norm()) for g in gradients))))
 
 
-@wrong("the mean of the tensors' norms", "The mean of the tensors' lengths was taken: add their squares, and take one root.")
+@wrong(
+    "the mean of the tensors' norms",
+    "The mean of the tensors' lengths was taken: add their squares, and take one root.",
+)
 def mean_of_norms(gradients, max_norm):
     norm = sum(float(g.norm()) for g in gradients) / len(gradients)
     return scaled(gradients, min(1.0, max_norm / max(1e-300, norm)))
@@ -153,7 +165,9 @@ def factor_turned(gradients, max_norm):
     return scaled(gradients, norm / max_norm if norm > max_norm else 1.0)
 
 
-@wrong("the condition turned round", "The condition is turned round: shorten what is above max_norm, and leave the rest.")
+@wrong(
+    "the condition turned round", "Nothing was shortened: the length is above max_norm. Is the condition turned round?"
+)
 def condition_turned(gradients, max_norm):
     norm = length(gradients)
     return scaled(gradients, max_norm / max(norm, 1e-300) if norm < max_norm else 1.0)
@@ -190,7 +204,7 @@ def sum_squared(gradients, max_norm):
 def compared_by_largest(gradients, max_norm):
     if length(gradients) <= max_norm:
         return gradients
-    return scaled(gradients, max_norm / 13.0)
+    return scaled(gradients, max_norm / 15.0)
 
 
 @wrong("flattened", "a clipped gradient has shape (4,), expected (2, 2)")

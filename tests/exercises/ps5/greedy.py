@@ -135,7 +135,9 @@ def begin_said(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, banned=(PAD,))
 
 
-@wrong("PAD ends the sentence", "Padding was taken for the end: where it is most probable, the most probable word counts.")
+@wrong(
+    "PAD ends the sentence", "Padding was taken for the end: where it is most probable, the most probable word counts."
+)
 def padding_ends(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, banned=(), ends=(PAD, BOS, EOS))
 
@@ -145,7 +147,10 @@ def begin_ends(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, banned=(PAD,), ends=(BOS, EOS))
 
 
-@wrong("PAD and BOS are said and left out afterwards", "PAD and BOS were said and then left out, so that the decoder went to the wrong state.")
+@wrong(
+    "PAD and BOS are said and left out afterwards",
+    "PAD and BOS were said and then left out, so that the decoder went to the wrong state.",
+)
 def left_out_afterwards(log_probs, next_state, max_length):
     return [word for word in walk(log_probs, next_state, max_length, banned=()) if word > EOS]
 
@@ -160,7 +165,10 @@ def end_banned(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, banned=(PAD, BOS, EOS))
 
 
-@wrong("the place in the row without symbols", "The words are too small by 2: the place was counted after PAD and BOS were taken off.")
+@wrong(
+    "the place in the row without symbols",
+    "The words are too small by 2: the place was counted after PAD and BOS were taken off.",
+)
 def place_without_symbols(log_probs, next_state, max_length):
     return [word - 2 for word in walk(log_probs, next_state, max_length)]
 
@@ -190,17 +198,25 @@ def states_in_order(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, move=lambda to, state, word: (state + 1) % len(to))
 
 
-@wrong("the state after the word's neighbour", "The next state is that of the word before in the row: is an offset missing?")
+@wrong(
+    "the state after the word's neighbour",
+    "The next state is that of the word before in the row: is an offset missing?",
+)
 def offset_in_move(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, move=lambda to, state, word: int(to[state, word - 2]))
 
 
-@wrong("the least probable word", "The least probable words were said: the largest logarithm belongs to the most probable.")
+@wrong(
+    "the least probable word", "The least probable words were said: the largest logarithm belongs to the most probable."
+)
 def least_probable(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, choose=torch.argmin)
 
 
-@wrong("one state for each word said, all of them from state 0", "All words were taken from state 0, the most probable first.")
+@wrong(
+    "one state for each word said, all of them from state 0",
+    "All words were taken from state 0, the most probable first.",
+)
 def row_sorted(log_probs, next_state, max_length):
     order = log_probs[0].argsort(descending=True).tolist()
     order = [word for word in order if word > 1]
@@ -222,7 +238,10 @@ def no_limit(log_probs, next_state, max_length):
     return walk(log_probs, next_state, 1000)
 
 
-@wrong("a sentence that is cut off is dropped", "A sentence that has not ended is returned as far as it came; here nothing comes back.")
+@wrong(
+    "a sentence that is cut off is dropped",
+    "A sentence that has not ended is returned as far as it came; here nothing comes back.",
+)
 def dropped(log_probs, next_state, max_length):
     words = walk(log_probs, next_state, max_length + 1)
     return words if len(words) < max_length else []
@@ -268,7 +287,10 @@ def looks_ahead(log_probs, next_state, max_length):
     return walk(ahead, next_state, max_length)
 
 
-@wrong("the most probable sentence of all", "This is the most probable sentence; greedy decoding takes the most probable word at each step.")
+@wrong(
+    "the most probable sentence of all",
+    "This is the most probable sentence; greedy decoding takes the most probable word at each step.",
+)
 def most_probable_sentence(log_probs, next_state, max_length):
     best, found = -math.inf, []
     for length in range(min(max_length, 4)):

@@ -63,12 +63,18 @@ def gathered(target, own, coins):
     return both.gather(0, coins.long()[None])[0]
 
 
-@wrong("reads the word that it has to say", "A step reads the very word that it has to say: the right word before it is target[:, t].")
+@wrong(
+    "reads the word that it has to say",
+    "A step reads the very word that it has to say: the right word before it is target[:, t].",
+)
 def right_word_of_this_step(target, own, coins):
     return torch.where(coins, target[:, 1:], shifted(own))
 
 
-@wrong("reads its own word of the same step", "A step reads its own word of the same step, which is not said yet: take that of the step before.")
+@wrong(
+    "reads its own word of the same step",
+    "A step reads its own word of the same step, which is not said yet: take that of the step before.",
+)
 def own_word_of_this_step(target, own, coins):
     read = torch.where(coins, target[:, :-1], own)
     read[:, 0] = 1
@@ -88,12 +94,18 @@ def not_shifted(target, own, coins):
     return torch.where(coins, target[:, 1:], own)
 
 
-@wrong("padding instead of BOS where the first coin is False", "The first step reads BOS, whatever its coin says; here it reads padding.")
+@wrong(
+    "padding instead of BOS where the first coin is False",
+    "The first step reads BOS, whatever its coin says; here it reads padding.",
+)
 def padding_first(target, own, coins):
     return torch.where(coins, target[:, :-1], shifted(own, 0))
 
 
-@wrong("own words rolled round", "The first step reads BOS, whatever its coin says; here it reads the last word: roll goes round.")
+@wrong(
+    "own words rolled round",
+    "The first step reads BOS, whatever its coin says; here it reads the last word: roll goes round.",
+)
 def rolled(target, own, coins):
     return torch.where(coins, target[:, :-1], own.roll(1, dims=1))
 
@@ -103,7 +115,7 @@ def inverted(target, own, coins):
     return torch.where(coins, shifted(own), target[:, :-1])
 
 
-@wrong("one coin for all", "One coin decides for the whole batch: there is one for each sentence and step.")
+@wrong("one coin for all", "The decoder's own words are read always. Does one coin decide for the whole batch?")
 def one_coin(target, own, coins):
     return torch.where(coins[0, 0], target[:, :-1], shifted(own))
 
@@ -133,39 +145,56 @@ def always_right(target, own, coins):
     return target[:, :-1].clone()
 
 
-@wrong("the right words always, not shifted", "These are the words to be said: the decoder reads what comes before them.")
+@wrong(
+    "the right words always, not shifted", "These are the words to be said: the decoder reads what comes before them."
+)
 def what_is_to_be_said(target, own, coins):
     return target[:, 1:].clone()
 
 
-@wrong("own words always", "The decoder's own words are read always: the coins have no influence.")
+@wrong("own words always", "The decoder's own words are read always. Does one coin decide for the whole batch?")
 def always_own(target, own, coins):
     return shifted(own)
 
 
-@wrong("once its own, always its own", "After one False every later step reads its own word: each coin decides for its step alone.")
+@wrong(
+    "once its own, always its own",
+    "After one False every later step reads its own word: each coin decides for its step alone.",
+)
 def own_for_good(target, own, coins):
     coins = coins.clone()
     coins[:, 0] = True
     return torch.where(coins.long().cumprod(dim=1).bool(), target[:, :-1], shifted(own))
 
 
-@wrong("own word of two steps before", "The own word is that of two steps before: one comes right before step t, own[:, t - 1].")
+@wrong(
+    "own word of two steps before",
+    "The own word is that of two steps before: one comes right before step t, own[:, t - 1].",
+)
 def two_before(target, own, coins):
     return torch.where(coins, target[:, :-1], shifted(shifted(own)))
 
 
-@wrong("right word of two steps before", "The right word is that of two steps before: the one right before is target[:, t], as target begins with BOS.")
+@wrong(
+    "right word of two steps before",
+    "The right word is that of two steps before: the one right before is target[:, t], as target begins with BOS.",
+)
 def right_two_before(target, own, coins):
     return torch.where(coins, shifted(target[:, :-1]), shifted(own))
 
 
-@wrong("padding is read where target has it", "Places after the end follow the same rule: here padding is read whatever the coin says.")
+@wrong(
+    "padding is read where target has it",
+    "Places after the end follow the same rule: here padding is read whatever the coin says.",
+)
 def padding_kept(target, own, coins):
     return torch.where(coins | (target[:, :-1] == 0), target[:, :-1], shifted(own))
 
 
-@wrong("EOS and padding are read where target has them", "Places after the end follow the same rule: here EOS and padding are read whatever the coin says.")
+@wrong(
+    "EOS and padding are read where target has them",
+    "Places after the end follow the same rule: here EOS and padding are read whatever the coin says.",
+)
 def end_kept(target, own, coins):
     known = (target[:, :-1] == 0) | (target[:, :-1] == 2)
     return torch.where(coins | known, target[:, :-1], shifted(own))
