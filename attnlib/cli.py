@@ -5,8 +5,10 @@ can be found again.
 """
 
 import argparse
+import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,20 +16,32 @@ from typing import Any, NamedTuple, NoReturn
 
 from attnlib import __version__
 
-_EXAMPLES = """examples:
+_TRAIN_EXAMPLES = """
   python -m attnlib train --grammar 5000 --out small --embedding 64 --hidden 128 --updates 1000
-  python -m attnlib translate "I love you" --model small --plot alignment.png
-  python -m attnlib evaluate --model small
-
   python -m attnlib train --tatoeba --lowercase --cell gru --attention additive --out tatoeba
   python -m attnlib train --source en.txt --target fr.txt --subword 8000 --out mine
 """
+_TRANSLATE_EXAMPLES = """
+  python -m attnlib translate "I love you" --model small --plot alignment.png
+  python -m attnlib translate --file en.txt --out fr.txt --model mine
+"""
+_EVALUATE_EXAMPLES = """
+  python -m attnlib evaluate --model small
+  python -m attnlib evaluate --model mine --pairs others.tsv --json figures.json
+"""
 _MAY_CHANGE = ("updates", "patience")
 _DATA = ("source", "target", "pairs", "tatoeba", "grammar")
-_DOWNLOAD = "download"
+_DOWNLOAD = True  # what --tatoeba is without a file
+_SENTENCES = "sha256"
 _PICTURES = (".png", ".svg", ".pdf")
 _SHOWN = 5
 _INTERRUPTED = 130
+_OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+_LESS_MEMORY = {
+    "train": "lower --batch-sentences or --batch-words, --max-length, --hidden or --vocab-target",
+    "translate": "lower --beam, or translate fewer sentences at once",
+    "evaluate": "lower --beam",
+}
 
 
 class UsageError(Exception):
@@ -46,27 +60,36 @@ class Example(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command, and return its exit status: 0, 1 for what failed, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run a command, and return its exit status: 0, 1 for what failed, 2 for wrong usage, 130 for Ctrl-C.
+
+    Options that can't be read end the program with status 2, as ``argparse`` does, by raising SystemExit.
+    """
     options = _parser().parse_args(argv)
     try:
-        return options.command(options) or 0
+        status = options.command(options) or 0
+        sys.stdout.flush()  # so that a closed pipe is noticed here
+        return status
     except KeyboardInterrupt:
         print("attnlib: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:  # a reader such as head has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (UsageError, OSError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
-        if options.debug:
+    except (UsageError, OSError, ValueError, TypeError, ArithmeticError, MemoryError, RuntimeError) as error:
+        lacks_memory = isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
+        if options.debug or (isinstance(error, RuntimeError) and not lacks_memory):
             raise
-        print(f"attnlib: {_said(error)}", file=sys.stderr)
+        hint = f"; {_LESS_MEMORY[options.command.__name__]}" if lacks_memory else ""
+        print(f"attnlib: {_said(error)}{hint}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
 
 
 def _said(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    if isinstance(error, RuntimeError):  # torch's come with pages of advice
+        return "out of memory"
+    return " ".join(str(error).split()) or ("out of memory" if isinstance(error, MemoryError) else repr(error))
 
 
 # Training
@@ -74,87 +97,104 @@ def _said(error: BaseException) -> str:
 
 def train(options: argparse.Namespace) -> int:
     """Train a network, or go on with it, and write the translator to the folder."""
-    from attnlib.data.batches import Batches
-    from attnlib.training import History, TrainingConfig
     from attnlib.training import train as train_model
     from attnlib.translator import Translator
 
     folder, settings = options.out, _settings(options)
-    _require_same_settings(folder, settings)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file; give a folder")
+    config = _training_config(settings)
     examples = _read(settings, options.quiet)
+    settings[_SENTENCES] = _fingerprint(examples)
+    _require_same_settings(folder, settings)
     parts = _split(examples, settings)
     source, target = _vocabularies(parts[0], settings)
+    parts = [_fitting(part, source, target, settings["max_length"]) for part in parts]
+    if not parts[0]:
+        raise ValueError(f"no pair of sentences is as short as --max-length {settings['max_length']} asks for")
     model = _network(settings, len(source), len(target))
-    config = TrainingConfig(
-        updates=settings["updates"],
-        learning_rate=settings["learning_rate"],
-        schedule=settings["schedule"],
-        warmup=settings["warmup"],
-        clip_norm=settings["clip"] or None,
-        label_smoothing=settings["label_smoothing"],
-        teacher_forcing=settings["teacher_forcing"],
-        evaluate_every=settings["evaluate_every"],
-        patience=settings["patience"],
-        mixed_precision=settings["mixed_precision"],
-        seed=settings["seed"],
-    )
-    size = {"words": settings["batch_words"]} if settings["batch_words"] else {"sentences": settings["batch_sentences"]}
-    batches, valid = (Batches.from_pairs(part, source, target, **size, seed=settings["seed"]) for part in parts[:2])
+    batches, valid = (_batches(part, source, target, settings) for part in parts[:2])
 
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / "checkpoint.pt"
+    checkpoint, path = folder / "checkpoint.pt", folder / "model.pt"
     _write(folder / "settings.json", settings)
     if not options.quiet:
         _describe(parts, source, target, model)
         if checkpoint.exists():
             print(f"going on from {checkpoint}")
-    history: History = train_model(
-        model, batches, config=config, valid=valid, checkpoint=checkpoint, progress=not options.quiet
-    )
-    translator = Translator(
-        model.cpu(), source, target, languages=tuple(settings["languages"]), lowercase=settings["lowercase"]
-    )
-    translator.save(folder / "model.pt")
+    history = train_model(model, batches, config=config, valid=valid, checkpoint=checkpoint, progress=not options.quiet)
+    how = {"languages": tuple(settings["languages"]), "lowercase": settings["lowercase"]}
+    translator = Translator(model.cpu(), source, target, **how)
+    translator.save(path)
     _write(folder / "history.json", history.to_dict())
     best = f", best held-out loss {history.best.loss:.3f} after {history.best.update}" if history.best else ""
-    print(f"{history.updates} updates{best}; the model is {folder / 'model.pt'}")
+    print(f"{history.updates} updates{best}; the model is {path}")
     if history.interrupted:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return _INTERRUPTED
     if not options.quiet:
-        _show_some(translator, parts[2] or parts[1])
+        _show_some(translator, parts[2] or parts[1] or parts[0])
     return 0
+
+
+def _training_config(settings: dict[str, Any]) -> Any:
+    from attnlib.training import TrainingConfig
+
+    if settings["patience"] is not None and not settings["valid"]:
+        raise UsageError("--patience waits for a held-out loss, so --valid must be above 0")
+    names = ("updates", "learning_rate", "schedule", "warmup", "label_smoothing", "teacher_forcing", "evaluate_every")
+    names += ("patience", "mixed_precision", "seed")
+    return TrainingConfig(**{name: settings[name] for name in names}, clip_norm=settings["clip"] or None)
+
+
+def _batches(examples: list[Example], source: Any, target: Any, settings: dict[str, Any]) -> Any:
+    """Return the batches of a part; None if there is nothing in it."""
+    from attnlib.data.batches import Batches
+
+    size = {"words": settings["batch_words"]} if settings["batch_words"] else {"sentences": settings["batch_sentences"]}
+    return Batches.from_pairs(examples, source, target, **size, seed=settings["seed"]) if examples else None
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return what a training depends on, as JSON can hold it."""
+    _require_one_way(options)
+    left_out = {"command", "debug", "quiet", "out"}
+    settings = {name: value for name, value in vars(options).items() if name not in left_out}
+    languages = [None if language == "none" else language for language in options.languages]
+    settings |= {"languages": languages} | _paths(options)
+    if options.grammar is not None:  # it writes English and French in lower case, whatever else is asked for
+        settings |= {"languages": ["en", "fr"], "lowercase": True}
+    return settings
+
+
+def _require_one_way(options: argparse.Namespace) -> None:
+    if options.lemmas is not None and options.grammar is None:
+        raise UsageError("--lemmas is about the words of the grammar, so it goes with --grammar")
     given = [name for name in _DATA if getattr(options, name) is not None]
     if given not in (["source", "target"], ["pairs"], ["tatoeba"], ["grammar"]):
         raise UsageError("give the sentences one way: --source and --target, --pairs, --tatoeba, or --grammar")
-    if options.grammar is not None:
-        options.lowercase = True
-    left_out = {"command", "debug", "quiet", "out"}
-    settings = {name: value for name, value in vars(options).items() if name not in left_out}
-    for name in ("source", "target", "pairs", "tatoeba"):
-        if settings[name] not in (None, _DOWNLOAD):
-            settings[name] = str(Path(settings[name]).resolve())
-    languages = [None if language == "none" else language for language in options.languages]
-    return settings | {"languages": languages}
+
+
+def _paths(options: argparse.Namespace) -> dict[str, Any]:
+    """Return where the sentences are, so that any folder will do to find them again."""
+    found = {name: getattr(options, name) for name in ("source", "target", "pairs", "tatoeba")}
+    return {name: at if at in (None, _DOWNLOAD) else str(Path(at).resolve()) for name, at in found.items()}
 
 
 def _require_same_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Raise if the folder holds another training."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder} is a file; give a folder")
-    path = folder / "settings.json"
-    if not path.exists():
-        if (folder / "checkpoint.pt").exists():
-            raise ValueError(f"{folder} holds a checkpoint without its settings; give another --out")
+    """Raise if the folder holds another training; settings alone are of one that never began."""
+    path, checkpoint = folder / "settings.json", folder / "checkpoint.pt"
+    if not checkpoint.exists() and not (folder / "model.pt").exists():
         return
+    if not path.exists():
+        raise ValueError(f"{folder} holds a training without its settings; give another --out")
     before = _read_json(path)
     names = sorted(name for name in {*before, *settings} - {*_MAY_CHANGE} if before.get(name) != settings.get(name))
+    if names == [_SENTENCES]:
+        raise ValueError(f"the sentences are others than those of the training in {folder}; give another --out")
     if names:
-        said = "; ".join(f"{_option(name)} was {before.get(name)} and is now {settings.get(name)}" for name in names)
+        named = [name for name in names if name != _SENTENCES]
+        said = "; ".join(f"{_option(name)} was {before.get(name)} and is now {settings.get(name)}" for name in named)
         raise ValueError(f"{folder} holds a training with other settings: {said}. Give those, or another --out")
 
 
@@ -164,7 +204,6 @@ def _option(name: str) -> str:
 
 def _read(settings: dict[str, Any], quiet: bool) -> list[Example]:
     """Read the sentences that the settings name."""
-    from attnlib.data import corpora
     from attnlib.data.grammar import grammar_pairs
     from attnlib.data.pairs import texts
     from attnlib.data.tokens import tokenize
@@ -172,34 +211,56 @@ def _read(settings: dict[str, Any], quiet: bool) -> list[Example]:
     if settings["grammar"] is not None:
         pairs = grammar_pairs(settings["grammar"], seed=settings["seed"], lemmas=settings["lemmas"])
         return [Example(pair.source, pair.target, *texts(pair), pair.sure, pair.possible) for pair in pairs]
+    how = [{"language": language, "lowercase": settings["lowercase"]} for language in settings["languages"]]
+    return [
+        Example(tokenize(left, **how[0]), tokenize(right, **how[1]), left, right, frozenset(), frozenset())
+        for left, right in _corpus(settings, quiet)
+    ]
+
+
+def _corpus(settings: dict[str, Any], quiet: bool) -> Any:
+    """Read texts from files or the web, and say what was left out."""
+    from attnlib.data import corpora
+
     if settings["tatoeba"] is not None:
-        path = None if settings["tatoeba"] == _DOWNLOAD else settings["tatoeba"]
-        corpus = corpora.read_tatoeba(path, progress=not quiet)
-    elif settings["pairs"] is not None:
+        path = None if settings["tatoeba"] is _DOWNLOAD else settings["tatoeba"]
+        try:
+            return corpora.read_tatoeba(path, progress=not quiet)  # which says itself what it read
+        except ConnectionError as error:
+            cure = "Download it by hand, for example in a browser, and give the file: --tatoeba fra-eng.zip"
+            raise ConnectionError(f"could not download {corpora.TATOEBA_URL}: {error.__cause__}. {cure}") from error
+    if settings["pairs"] is not None:
         corpus = corpora.read_tab_separated(settings["pairs"])
     else:
         corpus = corpora.read_parallel(settings["source"], settings["target"])
     if not quiet:
-        print(f"{corpus.origin}: {len(corpus):,} pairs; {corpus.report}")
-    if not len(corpus):
-        raise ValueError(f"{corpus.origin} holds no pair of sentences: {corpus.report}")
-    how = [{"language": language, "lowercase": settings["lowercase"]} for language in settings["languages"]]
-    return [
-        Example(tokenize(left, **how[0]), tokenize(right, **how[1]), left, right, frozenset(), frozenset())
-        for left, right in corpus
-    ]
+        print(corpus)
+    return corpus
+
+
+def _fingerprint(examples: list[Example]) -> str:
+    """Return the SHA-256 of all texts, which tells whether they are still those of the training."""
+    text = "".join(f"{each.source_text}\t{each.target_text}\n" for each in examples)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _split(examples: list[Example], settings: dict[str, Any]) -> tuple[list[Example], list[Example], list[Example]]:
-    """Leave out what is longer than the network reads, and split by source sentences."""
+    """Split by source sentences, into what is trained on, watched and tested."""
     from attnlib.data.splits import grouped_split
 
-    longest = settings["max_length"]
-    fitting = [each for each in examples if 0 < len(each.source) <= longest and 0 < len(each.target) < longest]
-    if len(fitting) < len(examples) and not settings["subword"]:
-        print(f"{len(examples) - len(fitting):,} pairs left out: longer than --max-length {longest}", file=sys.stderr)
-    split = grouped_split(fitting, valid=settings["valid"], test=settings["test"], seed=settings["seed"])
-    return split.train, split.valid, split.test
+    return tuple(grouped_split(examples, valid=settings["valid"], test=settings["test"], seed=settings["seed"]))
+
+
+def _fitting(examples: list[Example], source: Any, target: Any, longest: int) -> list[Example]:
+    """Leave out what is longer than the network reads or says, in words or in pieces of words."""
+    fitting = [
+        each
+        for each in examples
+        if 0 < len(source.encode(each.source)) <= longest and 0 < len(target.encode(each.target)) < longest
+    ]
+    if left_out := len(examples) - len(fitting):
+        print(f"{left_out:,} of {len(examples):,} pairs left out: longer than {longest} tokens", file=sys.stderr)
+    return fitting
 
 
 def _vocabularies(examples: list[Example], settings: dict[str, Any]) -> tuple[Any, Any]:
@@ -238,9 +299,11 @@ def _describe(parts: tuple, source: Any, target: Any, model: Any) -> None:
 
     sizes = [f"{len(part):,} pairs to {use}" for part, use in zip(parts, ("train on", "watch", "test"), strict=True)]
     print(", ".join(sizes))
-    known = source.coverage(each.source for each in parts[1]), target.coverage(each.target for each in parts[1])
-    words = zip((source, target), known, strict=True)
-    said = [f"{len(own):,} ids, {share:.1%} of the watched words" for own, share in words]
+    watched = parts[1] or parts[0]
+    known = source.coverage(each.source for each in watched), target.coverage(each.target for each in watched)
+    use = "watched" if parts[1] else "learnt"
+    shares = zip((source, target), known, strict=True)
+    said = [f"{len(own):,} ids, {share:.1%} of the {use} words" for own, share in shares]
     print(f"vocabularies: {'; '.join(said)}")
     print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters, on {device()}")
 
@@ -258,38 +321,88 @@ def translate(options: argparse.Namespace) -> None:
     """Translate the texts, and draw the first one's alignment if asked to."""
     from attnlib.translator import Translator
 
-    if options.plot and options.plot.suffix.lower() not in _PICTURES:
-        raise UsageError(f"--plot {options.plot}: the name must end with {', '.join(_PICTURES)}")
-    if options.text and options.file:
-        raise UsageError("give texts or --file, not both")
+    _require_sensible(options)
     translator = Translator.load(_model_path(options.model))
     if options.plot and translator.model.attention is None:
         raise ValueError("a network without attention has no alignment to plot; leave --plot out")
     texts = _texts(options)
-    how = {"beam": options.beam, "n_best": options.n_best, "length_penalty": options.length_penalty}
-    found = translator.translate(texts, **how, replace_unknown=options.replace_unknown)
-    lines = [f"{each.score:.3f}\t{each.text}" if options.n_best > 1 else each.text for each in found]
+    _require_short(texts, translator)
+    found = _found(texts, translator, options)
+    if options.n_best == 1:
+        lines = [each[0].text if each else "" for each in found]
+    else:
+        lines = [f"{n}\t{one.score:.3f}\t{one.text}" for n, each in enumerate(found, start=1) for one in each]
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     else:
         print("\n".join(lines))
     if options.plot:
-        _plot(found[0], options.plot)
+        _plot(next(each[0] for each in found if each), options.plot)
+
+
+def _require_sensible(options: argparse.Namespace) -> None:
+    """Raise before any work is done if it would be in vain."""
+    if options.plot and options.plot.suffix.lower() not in _PICTURES:
+        raise UsageError(f"--plot {options.plot}: the name must end with {', '.join(_PICTURES)}")
+    if options.text and options.file:
+        raise UsageError("give texts or --file, not both")
+    for name in ("out", "plot"):
+        _require_place(name, getattr(options, name))
+
+
+def _require_place(name: str, path: Path | None) -> None:
+    if path is not None and path.is_dir():
+        raise UsageError(f"--{name} {path} is a folder; give the name of a file")
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--{name} {path}: there is no folder {path.parent}")
 
 
 def _texts(options: argparse.Namespace) -> list[str]:
-    if options.text:
-        return options.text
-    if options.file:
-        content = options.file.read_text(encoding="utf-8")
-    else:
-        if sys.stdin.isatty():
-            print("one sentence a line, Ctrl-D at the end:", file=sys.stderr)
-        content = sys.stdin.read()
-    texts = [line.strip() for line in content.split("\n") if line.strip()]
-    if not texts:
-        raise ValueError(f"{options.file or 'standard input'} holds no sentence to translate")
+    """Return the texts, or the lines of a file or of standard input, empty ones among them."""
+    texts = options.text or _lines(options.file)
+    if not any(map(_has_words, texts)):
+        where = "the text" if options.text else options.file or "standard input"
+        raise ValueError(f"{where} holds no sentence to translate")
     return texts
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None and sys.stdin.isatty():
+        print("one sentence a line, Ctrl-D at the end:", file=sys.stderr)
+    try:
+        content = path.read_text(encoding="utf-8-sig") if path else sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path or 'standard input'} is not UTF-8: {error.reason}, byte {error.start}") from error
+    return content.removesuffix("\n").split("\n")
+
+
+def _has_words(text: str) -> bool:
+    from attnlib.data._lines import is_empty
+
+    return not is_empty(text)
+
+
+def _require_short(texts: list[str], translator: Any) -> None:
+    longest = translator.model.config.max_length
+    for number, text in enumerate(texts, start=1):
+        length = len(translator.source.encode(translator.tokenize(text, "")[0]))
+        if length > longest:
+            raise ValueError(
+                f"sentence {number} has {length} tokens, and the network reads at most {longest}: {text[:60]!r}; "
+                "cut it in two"
+            )
+
+
+def _found(texts: list[str], translator: Any, options: argparse.Namespace) -> list[list[Any]]:
+    """Return the translations of each text, best first; none of a text without words."""
+    how = {"beam": options.beam, "n_best": options.n_best, "length_penalty": options.length_penalty}
+    how |= {"replace_unknown": options.replace_unknown}
+    wordy = [number for number, text in enumerate(texts) if _has_words(text)]
+    found = translator.translate_each([texts[number] for number in wordy], **how)
+    translations: list[list[Any]] = [[] for _ in texts]
+    for number, own in zip(wordy, found, strict=True):
+        translations[number] = own
+    return translations
 
 
 def _plot(translation: Any, path: Path) -> None:
@@ -297,17 +410,22 @@ def _plot(translation: Any, path: Path) -> None:
 
     matplotlib.use("agg")
 
+    from matplotlib import pyplot as plt
+
     from attnlib.plots import plot_weights, use_book_style
 
     use_book_style()
     ax = plot_weights(translation.weights, queries=translation.target, keys=translation.source)
     ax.figure.savefig(path)
+    plt.close(ax.figure)
     print(f"alignment drawn to {path}", file=sys.stderr)
 
 
 def _model_path(path: Path) -> Path:
     """Return the file of a model, from itself or the folder of its training."""
     inside = path / "model.pt"
+    if (path / "checkpoint.pt").exists() and not inside.exists():
+        raise ValueError(f"the training in {path} has not come to an end; give its command again, and it goes on")
     if path.is_dir() and not inside.exists():
         raise ValueError(f"{path} holds no model.pt; give the folder that train wrote with --out")
     if not path.exists():
@@ -320,39 +438,56 @@ def _model_path(path: Path) -> Path:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Translate the test part of a training, or other sentences, and print how good that is."""
+    from attnlib.runtime import device
     from attnlib.translator import Translator
 
+    _require_place("json", options.json)
     path = _model_path(options.model)
     translator = Translator.load(path)
-    settings = _settings_of(path)
-    if any(getattr(options, name) is not None for name in _DATA):
-        own = _settings(argparse.Namespace(**{**settings, **_given(options)}))
-        own |= {"languages": list(translator.languages), "lowercase": translator.lowercase}
-        examples = _read(own, options.quiet)
+    if any(getattr(options, name) is not None for name in (*_DATA, "lemmas")):
+        examples = _others(options, translator)
     else:
-        examples = _split(_read(settings, quiet=True), settings)[2]
-        if not examples:
-            raise ValueError("the training kept no test sentences (--test 0); name others, such as --pairs FILE")
+        examples = _kept_for_test(path)
+    examples = _fitting(examples, translator.source, translator.target, translator.model.config.max_length)
+    if not examples:
+        raise ValueError("no pair of sentences is left to evaluate on")
+    translator.model.to(device())
     measured = _measure(translator, examples, options.beam)
+    print(_table(measured))
     if options.json:
         _write(options.json, measured)
-    print(_table(measured))
 
 
-def _settings_of(path: Path) -> dict[str, Any]:
+def _others(options: argparse.Namespace, translator: Any) -> list[Example]:
+    """Read the sentences that the options name, as the translator was trained to take them."""
+    _require_one_way(options)
+    own = {"languages": translator.languages, "lowercase": translator.lowercase}
+    return _read(vars(options) | _paths(options) | own, options.quiet)
+
+
+def _kept_for_test(path: Path) -> list[Example]:
+    """Return the test part of the training that a model comes from."""
     beside = path.parent / "settings.json"
     if not beside.exists():
-        raise ValueError(f"{beside} is missing: it says which sentences were kept for the test; keep it with the model")
-    return _read_json(beside)
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in _DATA} | {"lowercase": False}
+        raise ValueError(
+            f"{beside} is missing, which says what sentences were kept for the test; name others, such as --pairs FILE"
+        )
+    settings = _read_json(beside)
+    if not settings.get("test"):
+        raise ValueError("the training kept no test sentences (--test 0); name others, such as --pairs FILE")
+    examples = _read(settings, quiet=True)
+    if _fingerprint(examples) != settings.get(_SENTENCES):
+        raise ValueError(
+            "the sentences have changed since the training, so that some of the test may have been learnt; "
+            "bring the old ones back, or name others, such as --pairs FILE"
+        )
+    return _split(examples, settings)[2]
 
 
 def _measure(translator: Any, examples: list[Example], beam: int) -> dict[str, Any]:
     """Translate every source sentence once, and compare with all its translations."""
     from attnlib.data.batches import Batches
+    from attnlib.data.tokens import normalise
     from attnlib.metrics import bleu, bleu_by_length, chrf, exact_match
     from attnlib.training import held_out_loss
 
@@ -369,14 +504,15 @@ def _measure(translator: Any, examples: list[Example], beam: int) -> dict[str, A
         "chrF, all references": chrf(said, every, **how),
     }
     lengths = [len(group[0].source) for group in groups.values()]
-    cased = [[text.lower() if translator.lowercase else text for text in references] for references in every]
+    written = {"language": translator.languages[1], "lowercase": translator.lowercase}
+    normal = [[normalise(text, **written) for text in references] for references in every]
     batches = Batches.from_pairs(examples, translator.source, translator.target, sentences=50, seed=0)
     return {
         "sentences": len(groups),
         "pairs": len(examples),
         "beam": beam,
         "scores": {name: {"value": score.value, "signature": score.signature} for name, score in scores.items()},
-        "exact match": exact_match(said, cased),
+        "exact match": exact_match(said, normal),
         "held-out loss": held_out_loss(translator.model, batches),
         "alignment error rate": _alignment_error(translator, examples),
         "BLEU by length": [_bucket(each) for each in bleu_by_length(said, every, lengths, **how)],
@@ -426,9 +562,13 @@ def _write(path: Path, content: Any) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise ValueError(f"{path} is damaged: it is no JSON; remove the folder and train anew") from None
+        content = None
+    names = {*_DATA, "lemmas", "languages", "lowercase", "valid", "test", "seed"}
+    if not isinstance(content, dict) or not names <= {*content}:
+        raise ValueError(f"{path} is damaged: it holds no settings of a training; train anew, to another --out")
+    return content
 
 
 # Options
@@ -439,21 +579,58 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"attnlib: {message} (see {self.prog} --help)\n")
 
 
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Defaults where there are some, and examples as they are written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """Return what reads an integer from ``least`` on."""
+
+    def read(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be an integer from {least} on, got {text}")
+        return int(text)
+
+    return read
+
+
+def _number(text: str, low: float = 0.0, high: float = float("inf")) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not (low <= number <= high and number < float("inf")):
+        limits = f"from {low:g} to {high:g}" if high < float("inf") else f"of at least {low:g}"
+        raise argparse.ArgumentTypeError(f"must be a number {limits}, got {text}")
+    return number
+
+
+def _share(text: str) -> float:
+    return _number(text, high=1.0)
+
+
 def _parser() -> argparse.ArgumentParser:
-    form = argparse.RawDescriptionHelpFormatter
     about = "Train, use and measure translators."
-    parser = _Parser("python -m attnlib", description=about, epilog=_EXAMPLES, formatter_class=form)
+    examples = f"examples:{_TRAIN_EXAMPLES}{_TRANSLATE_EXAMPLES}{_EVALUATE_EXAMPLES}"
+    parser = _Parser("python -m attnlib", description=about, epilog=examples, formatter_class=_Help)
     parser.add_argument("--version", action="version", version=f"attnlib {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    _add_train(_command(commands, "train", "train a translator, or go on with its training", train))
-    _add_translate(_command(commands, "translate", "translate sentences, and draw their alignment", translate))
-    _add_evaluate(_command(commands, "evaluate", "measure a translator on its test sentences, or on others", evaluate))
+    about = "train a translator, or go on with its training"
+    _add_train(_command(commands, "train", about, train, _TRAIN_EXAMPLES))
+    about = "translate sentences, and draw their alignment"
+    _add_translate(_command(commands, "translate", about, translate, _TRANSLATE_EXAMPLES))
+    about = "measure a translator on its test sentences, or on others"
+    _add_evaluate(_command(commands, "evaluate", about, evaluate, _EVALUATE_EXAMPLES))
     return parser
 
 
-def _command(commands: Any, name: str, about: str, command: Callable) -> argparse.ArgumentParser:
-    formatter = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=about, description=about.capitalize() + ".", formatter_class=formatter)
+def _command(commands: Any, name: str, about: str, command: Callable, examples: str) -> argparse.ArgumentParser:
+    description = about.capitalize() + "."
+    how = {"description": description, "epilog": f"examples:{examples}", "formatter_class": _Help}
+    parser = commands.add_parser(name, help=about, **how)
     parser.set_defaults(command=command)
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     parser.add_argument("--quiet", action="store_true", help="no progress and no samples")
@@ -468,7 +645,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     add("--pairs", type=Path, metavar="FILE", help="file with a source, a tab and a target a line")
     about = "English-French sentences of Tatoeba: the file, or without one a download"
     add("--tatoeba", nargs="?", const=_DOWNLOAD, metavar="FILE", help=about)
-    add("--grammar", type=int, metavar="N", help="N pairs of the built-in English-French grammar, in lower case")
+    about = "N pairs of the built-in English-French grammar, in lower case"
+    add("--grammar", type=_whole(1), metavar="N", help=about)
+    add("--lemmas", type=_whole(1), metavar="N", help="so many of the grammar's words only")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -479,38 +658,43 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     about = "folder for the model, the checkpoint, the settings and the history"
     add("--out", type=Path, required=True, metavar="DIR", help=about)
-    add("--lemmas", type=int, help="so many of the grammar's words only")
     about = "whose rules cut the text into words"
     add("--languages", nargs=2, default=["en", "fr"], choices=["en", "fr", "none"], help=about)
     add("--lowercase", action="store_true", help="put everything into lower case")
-    add("--valid", type=int, default=500, metavar="N", help="source sentences to watch the loss on")
-    add("--test", type=int, default=500, metavar="N", help="source sentences kept for evaluate")
+    add("--valid", type=_whole(0), default=500, metavar="N", help="source sentences to watch the loss on")
+    add("--test", type=_whole(0), default=500, metavar="N", help="source sentences kept for evaluate")
     network = parser.add_argument_group("network (as in the walkthrough, but for the cell)")
     add = network.add_argument
-    add("--embedding", type=int, default=300, help="length of a word vector")
-    add("--hidden", type=int, default=500, help="length of a state")
-    add("--max-length", type=int, default=100, help="most words of a sentence")
+    add("--embedding", type=_whole(1), default=300, help="length of a word vector")
+    add("--hidden", type=_whole(1), default=500, help="length of a state")
+    add("--max-length", type=_whole(2), default=100, help="most words of a sentence")
     add("--cell", choices=CELLS, default="gru", help="kind of recurrent cell")
     add("--bidirectional", action="store_true", help="read the source from both ends")
     add("--attention", choices=["none", *ATTENTIONS], default="dot", help="attention unit")
     add("--style", choices=STYLES, default="bahdanau", help="context into the cell, or after it")
-    add("--dropout", type=float, default=0.0, help="probability of dropout")
-    add("--vocab-source", type=int, default=9_000, help="most words of the source, symbols included")
-    add("--vocab-target", type=int, default=10_000, help="most words of the target, symbols included")
-    add("--subword", type=int, default=0, metavar="N", help="N pieces of words for both languages instead; 0: words")
+    add("--dropout", type=_share, default=0.0, help="probability of dropout")
+    add("--vocab-source", type=_whole(5), default=9_000, help="most words of the source, symbols included")
+    add("--vocab-target", type=_whole(5), default=10_000, help="most words of the target, symbols included")
+    add(
+        "--subword",
+        type=_whole(0),
+        default=0,
+        metavar="N",
+        help="N pieces of words for both languages instead; 0: words",
+    )
     training = parser.add_argument_group("training")
     add = training.add_argument
-    add("--updates", type=int, default=20_000, help="how many; more of them go on where a training ended")
-    add("--batch-sentences", type=int, default=64, help="pairs in a batch")
-    add("--batch-words", type=int, default=0, help="words in a batch instead; 0: so many sentences")
-    add("--learning-rate", type=float, default=1e-3, help="of Adam")
+    add("--updates", type=_whole(1), default=20_000, help="how many; more of them go on where a training ended")
+    add("--batch-sentences", type=_whole(1), default=64, help="pairs in a batch")
+    add("--batch-words", type=_whole(0), default=0, help="words in a batch instead; 0: so many sentences")
+    add("--learning-rate", type=_number, default=1e-3, help="of Adam")
     add("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate")
-    add("--warmup", type=int, default=0, help="updates in which the learning rate rises")
-    add("--clip", type=float, default=1.0, help="longest gradient; 0: any")
-    add("--label-smoothing", type=float, default=0.0, help="share of the probability that is spread")
-    add("--teacher-forcing", type=float, default=1.0, help="probability of reading the right word")
-    add("--evaluate-every", type=int, default=1_000, help="updates from one held-out loss to the next")
-    add("--patience", type=int, default=None, help="stop after so many held-out losses without a better one")
+    add("--warmup", type=_whole(0), default=0, help="updates in which the learning rate rises")
+    add("--clip", type=_number, default=1.0, help="longest gradient; 0: any")
+    add("--label-smoothing", type=_share, default=0.0, help="share of the probability that is spread")
+    add("--teacher-forcing", type=_share, default=1.0, help="probability of reading the right word")
+    add("--evaluate-every", type=_whole(1), default=1_000, help="updates from one held-out loss to the next")
+    add("--patience", type=_whole(1), default=None, help="stop after so many held-out losses without a better one")
     add("--mixed-precision", choices=PRECISIONS, default="no", help="of matrix products")
     add("--seed", type=int, default=0, help="of everything that is drawn")
 
@@ -519,17 +703,24 @@ def _add_translate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("text", nargs="*", help="sentences (default: the lines of standard input)")
     add("--model", type=Path, required=True, metavar="DIR", help="what train wrote")
-    add("--beam", type=int, default=5, help="width of the search; 1 is greedy")
-    add("--length-penalty", type=float, default=0.6, help="exponent; 0 ranks by probability alone")
-    add("--n-best", type=int, default=1, help="translations of each sentence, with their scores")
+    add("--beam", type=_whole(1), default=5, help="width of the search; 1 is greedy")
+    add("--length-penalty", type=_number, default=0.6, help="exponent; 0 ranks by probability alone")
+    add(
+        "--n-best",
+        type=_whole(1),
+        default=1,
+        help="translations of each sentence; if several, with its number and scores",
+    )
     add("--replace-unknown", action="store_true", help="copy the source word that an unknown word attends to")
     add("--plot", type=Path, metavar="FILE", help="draw the first sentence's alignment: .png, .svg or .pdf")
-    add("--file", type=Path, help="file with a sentence a line")
+    add("--file", type=Path, help="file with a sentence a line; empty lines stay empty")
     add("--out", type=Path, metavar="FILE", help="file for the translations")
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="what train wrote")
-    parser.add_argument("--beam", type=int, default=5, help="width of the search; 1 is greedy")
+    parser.add_argument("--beam", type=_whole(1), default=5, help="width of the search; 1 is greedy")
+    about = "of what --grammar draws; sentences that the training has drawn may be among them"
+    parser.add_argument("--seed", type=int, default=1, help=about)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")

@@ -31,7 +31,7 @@ class Hypothesis(NamedTuple):
     log_probability: float
     """Natural logarithm of the probability that the model gives to the words and, if finished, the end."""
     score: float
-    """What hypotheses are ranked by: the log-probability divided by :func:`length_normaliser`."""
+    """What hypotheses are ranked by, the log-probability divided by :func:`length_normaliser`."""
     weights: Float[Tensor, "query key"] | None
     """One row for each word said, the end of sentence included, one column for each word of the source; on the CPU.
     None from a model without attention."""

@@ -32,7 +32,7 @@ class Score(NamedTuple):
     value: float
     """From 0 to 100."""
     signature: str
-    """What it takes to compute the same: number of references, case, tokeniser, smoothing, version."""
+    """What it takes to compute the same, as number of references, case, tokeniser, smoothing, version."""
     details: dict[str, Any]
     """What it is made of; the function that gives it explains."""
 

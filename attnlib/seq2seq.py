@@ -62,7 +62,7 @@ ATTENTIONS = (
 """Names of the attention units; None is a network without one."""
 
 STYLES = ("bahdanau", "luong")
-"""Where the context goes: into the decoder's cell, or after it."""
+"""Where the context goes, into the decoder's cell or after it."""
 
 _RECURRENT = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _LOCAL_HALF_WIDTH = 10.0  # D of Luong et al. (2015)
@@ -182,8 +182,8 @@ class Memory(NamedTuple):
     lengths: Int[Tensor, "batch"]
     """Words of each sentence."""
     last: State
-    """The encoder's state after the last word it reads, the first one for the direction that reads backwards: the
-    sentence vector, from which the decoder starts."""
+    """The sentence vector, from which the decoder starts. It is the encoder's state after the last word it reads, which
+    is the first one for the direction that reads backwards."""
 
 
 class Step(NamedTuple):
@@ -604,13 +604,13 @@ class Trace:
     H: Float[Tensor, "hidden max_length"]
     """The h side by side (hidden_dim, n); zeros where there is no word."""
     sentence: Float[Tensor, "hidden"]
-    """The sentence vector (hidden_dim,): the encoder's last state, from which the decoder starts."""
+    """The sentence vector (hidden_dim,), the encoder's last state, from which the decoder starts."""
     y: Int[Tensor, "steps"]
-    """Ids that the decoder reads at each step (T,): ``BOS`` first."""
+    """Ids that the decoder reads at each step (T,), ``BOS`` first."""
     y_embedded: Float[Tensor, "steps embedding"]
     """Their embeddings (T, embedding_dim)."""
     query: Float[Tensor, "steps hidden"]
-    """The states that ask (T, hidden_dim): s of the step before, or of this step in Luong's style."""
+    """The states that ask (T, hidden_dim), s of the step before, or of this step in Luong's style."""
     score: Float[Tensor, "steps max_length"]
     """Alignment scores (T, n); -inf where there is no word."""
     w: Float[Tensor, "steps max_length"]

@@ -34,7 +34,7 @@ class Translation(NamedTuple):
     text: str
     """The translation, as it is meant to be read."""
     source: list[str]
-    """What the network read: words, or pieces of words; ``<unk>`` for those that its vocabulary lacks."""
+    """What the network read, words or pieces of words; ``<unk>`` for those that its vocabulary lacks."""
     target: list[str]
     """What it said, in words or pieces, and ``</s>`` at the end if it ended the sentence itself."""
     weights: Float[Tensor, "steps words"] | None
@@ -125,15 +125,23 @@ class Translator:
 
         References
         ----------
-        Jean et al. (2015), arXiv:1412.2007, section 4.1, and Luong, Pham and Manning (2015), arXiv:1508.04025, for
+        Jean et al. (2015), arXiv:1412.2007, and Luong, Pham and Manning (2015), arXiv:1508.04025, for
         copying unknown words.
         """
+        how |= {"beam": beam, "n_best": n_best, "replace_unknown": replace_unknown}
+        return [translation for each in self.translate_each(texts, **how) for translation in each]
+
+    def translate_each(
+        self, texts: Sequence[str], *, replace_unknown: bool = False, **how: Any
+    ) -> list[list[Translation]]:
+        """Return what :meth:`translate` returns, and takes, as one list for each sentence."""
+        if isinstance(texts, str):
+            raise TypeError(f"texts must be a list of sentences, got one str; pass [{texts[:40]!r}]")
         words = [self._words(number, text) for number, text in enumerate(texts)]
-        found = beam_search(self.model, [self.source.encode(each) for each in words], beam=beam, n_best=n_best, **how)
+        found = beam_search(self.model, [self.source.encode(each) for each in words], **how)
         return [
-            self._translation(own, hypothesis, replace_unknown)
+            [self._translation(own, hypothesis, replace_unknown) for hypothesis in hypotheses]
             for own, hypotheses in zip(words, found, strict=True)
-            for hypothesis in hypotheses
         ]
 
     @torch.inference_mode()
@@ -160,13 +168,14 @@ class Translator:
         was_training = self.model.training
         self.model.eval()
         ids = [(self.source.encode(source), [BOS, *self.target.encode(target)]) for source, target in pairs]
-        aligned = [
-            weights
-            for start in range(0, len(ids), _AT_ONCE)
-            for weights in forced_weights(self.model, *zip(*ids[start : start + _AT_ONCE], strict=True))
-        ]
-        self.model.train(was_training)
-        return aligned
+        try:
+            return [
+                weights
+                for start in range(0, len(ids), _AT_ONCE)
+                for weights in forced_weights(self.model, *zip(*ids[start : start + _AT_ONCE], strict=True))
+            ]
+        finally:
+            self.model.train(was_training)
 
     def tokenize(self, source: str, target: str) -> tuple[list[str], list[str]]:
         """Return the tokens of a pair of texts, as the network was trained to take them."""
@@ -204,9 +213,19 @@ class Translator:
         OSError
             If the file can't be read.
         ValueError
-            If it is something else than a saved translator, or not a whole one.
+            If it is something else than a saved translator, not a whole one, or from another version of attnlib.
         """
-        content = read_file(Path(path), FORMAT, "pass the path of a model that was saved by attnlib")
+        content = read_file(Path(path), FORMAT, "pass the path of a model that was saved by this version of attnlib")
+        try:
+            return cls._from(content)
+        except (KeyError, TypeError, RuntimeError) as error:  # a kind, a field or a weight that isn't known here
+            raise ValueError(
+                f"{path} was saved by another version of attnlib: {' '.join(str(error).split())[:200]}; "
+                "use that version, or train anew"
+            ) from error
+
+    @classmethod
+    def _from(cls, content: dict) -> "Translator":
         model_class, config_class = _MODELS[content["model"]]
         model = model_class(config_class(**content["config"]), seed=0)
         model.load_state_dict(content["weights"])

@@ -100,7 +100,7 @@ class Arrow(NamedTuple):
     inputs: tuple[str, ...]
     """Names of tensors."""
     operation: str
-    """Attribute of the variant, or a function without parameters: ``corr``, ``corr/√d``, ``softmax``, ``⊗``, ``⊕``."""
+    """Attribute of the variant, or a function without parameters, such as ``corr``, ``softmax``, ``⊗``, ``⊕``."""
     output: str
     """Name of a tensor."""
 

@@ -131,7 +131,8 @@ def test_every_reference_to_a_term_matches_exactly(path):
 def test_annotations_use_the_dimensions_that_notation_names():
     annotations = re.findall(r"\b(?:Float|Bool|Int)\[\w+, \"([^\"]+)\"\]", CODE)
     assert annotations
-    used = {name.removeprefix("#") for text in annotations for name in text.split() if name.removeprefix("#")[0].isalpha()}
+    names = {name.removeprefix("#") for text in annotations for name in text.split()}
+    used = {name for name in names if name[0].isalpha()}
     named = {name for names, _ in read_table(NOTATION, "Shapes") for name in re.findall(r"`(\w+)`", names)}
     assert set(DIMENSIONS) <= named
     assert used - named == set()

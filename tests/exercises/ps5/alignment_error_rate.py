@@ -192,7 +192,7 @@ def looked_up_anywhere(found, sure, possible):
 
 @wrong(
     "sure links not counted twice",
-    "A link that is sure and found counts once here: it is in |A ∩ S|, and in |A ∩ P|, since P holds the sure links, too.",
+    "A link that is sure and found counts once here: it is in |A ∩ S|, and in |A ∩ P|, as P holds S.",
 )
 def counted_once(found, sure, possible):
     a, s, _, _, a_p = counts(found, sure, possible)
@@ -201,7 +201,7 @@ def counted_once(found, sure, possible):
 
 @wrong(
     "possible without the sure ones",
-    "A link that is sure and found counts once here: it is in |A ∩ S|, and in |A ∩ P|, since P holds the sure links, too.",
+    "A link that is sure and found counts once here: it is in |A ∩ S|, and in |A ∩ P|, as P holds S.",
 )
 def possible_without_sure(found, sure, possible):
     return loop(found, sure, [p - s for s, p in zip(sure, possible, strict=True)])

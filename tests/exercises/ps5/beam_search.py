@@ -224,7 +224,7 @@ def complete_forgotten(log_probs, next_state, beam, alpha, max_length):
 
 @wrong(
     "only those complete at the last length count",
-    "Only sentences that were complete at the last length count here: compare those of all lengths.",
+    "Not all complete sentences were compared: was the longest taken, or only those of the last length?",
 )
 def last_length(log_probs, next_state, beam, alpha, max_length):
     kept = []
@@ -564,7 +564,7 @@ def cut_compete(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, final=lambda complete, cut: complete + cut)
 
 
-@wrong("the worst score", "The smallest score was taken: the best is the largest.")
+@wrong("the worst score", "The best score was not taken: the largest is the best, not the smallest, and not the last one found.")
 def worst(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, choose=min)
 
@@ -580,7 +580,7 @@ def base_two(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs / math.log(2), next_state, beam, alpha, max_length)
 
 
-@wrong("the longest sentence", "The longest complete sentence was taken: the best score decides.")
+@wrong("the longest sentence", "Not all complete sentences were compared: was the longest taken, or only those of the last length?")
 def longest(log_probs, next_state, beam, alpha, max_length):
     return search(
         log_probs,
@@ -594,7 +594,7 @@ def longest(log_probs, next_state, beam, alpha, max_length):
 
 @wrong(
     "the complete sentence that was found last",
-    "The sentence that was complete last was taken: the best score decides.",
+    "The best score was not taken: the largest is the best, not the smallest, and not the last one found.",
 )
 def found_last(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, choose=lambda complete: complete[-1])

@@ -120,7 +120,7 @@ def goes_on_without_end(log_probs, next_state, max_length):
     return [word for word in walk(log_probs, next_state, max_length, ends=()) if word != EOS]
 
 
-@wrong("PAD and BOS are said", "Padding was said: it is the most probable there, and is never said. Neither is BOS.")
+@wrong("PAD and BOS are said", "Padding was said: it is the most probable there, and is never said.")
 def symbols_said(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, banned=())
 
@@ -136,7 +136,7 @@ def begin_said(log_probs, next_state, max_length):
 
 
 @wrong(
-    "PAD ends the sentence", "Padding was taken for the end: where it is most probable, the most probable word counts."
+    "PAD ends the sentence", "Nothing was said: was padding taken for the end, or the smallest logarithm for the best?"
 )
 def padding_ends(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, banned=(), ends=(PAD, BOS, EOS))
@@ -207,7 +207,8 @@ def offset_in_move(log_probs, next_state, max_length):
 
 
 @wrong(
-    "the least probable word", "The least probable words were said: the largest logarithm belongs to the most probable."
+    "the least probable word",
+    "Nothing was said: was padding taken for the end, or the smallest logarithm for the best?",
 )
 def least_probable(log_probs, next_state, max_length):
     return walk(log_probs, next_state, max_length, choose=torch.argmin)
