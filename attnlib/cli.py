@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # a reader such as head has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (UsageError, OSError, ValueError, TypeError, ArithmeticError, MemoryError, RuntimeError) as error:
+    except (UsageError, OSError, ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
         lacks_memory = isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
         if options.debug or (isinstance(error, RuntimeError) and not lacks_memory):
             raise
@@ -109,14 +109,14 @@ def train(options: argparse.Namespace) -> int:
     _require_same_settings(folder, settings)
     parts = _split(examples, settings)
     source, target = _vocabularies(parts[0], settings)
-    parts = [_fitting(part, source, target, settings["max_length"]) for part in parts]
+    parts = tuple(_fitting(part, source, target, settings["max_length"]) for part in parts)
     if not parts[0]:
         raise ValueError(f"no pair of sentences is as short as --max-length {settings['max_length']} asks for")
     model = _network(settings, len(source), len(target))
     batches, valid = (_batches(part, source, target, settings) for part in parts[:2])
 
+    checkpoint = folder / "checkpoint.pt"
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint, path = folder / "checkpoint.pt", folder / "model.pt"
     _write(folder / "settings.json", settings)
     if not options.quiet:
         _describe(parts, source, target, model)
@@ -125,16 +125,22 @@ def train(options: argparse.Namespace) -> int:
     history = train_model(model, batches, config=config, valid=valid, checkpoint=checkpoint, progress=not options.quiet)
     how = {"languages": tuple(settings["languages"]), "lowercase": settings["lowercase"]}
     translator = Translator(model.cpu(), source, target, **how)
-    translator.save(path)
-    _write(folder / "history.json", history.to_dict())
-    best = f", best held-out loss {history.best.loss:.3f} after {history.best.update}" if history.best else ""
-    print(f"{history.updates} updates{best}; the model is {path}")
+    _keep(folder, translator, history)
     if history.interrupted:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return _INTERRUPTED
     if not options.quiet:
         _show_some(translator, parts[2] or parts[1] or parts[0])
     return 0
+
+
+def _keep(folder: Path, translator: Any, history: Any) -> None:
+    """Write what came of a training, and say so."""
+    path = folder / "model.pt"
+    translator.save(path)
+    _write(folder / "history.json", history.to_dict())
+    best = f", best held-out loss {history.best.loss:.3f} after {history.best.update}" if history.best else ""
+    print(f"{history.updates} updates{best}; the model is {path}")
 
 
 def _training_config(settings: dict[str, Any]) -> Any:
@@ -583,7 +589,8 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
     """Defaults where there are some, and examples as they are written."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+        says_nothing = action.default is None or action.default is False or isinstance(action.default, list)
+        return action.help if says_nothing else super()._get_help_string(action)
 
 
 def _whole(least: int) -> Callable[[str], int]:
@@ -658,8 +665,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     about = "folder for the model, the checkpoint, the settings and the history"
     add("--out", type=Path, required=True, metavar="DIR", help=about)
-    about = "whose rules cut the text into words"
-    add("--languages", nargs=2, default=["en", "fr"], choices=["en", "fr", "none"], help=about)
+    about = "whose rules cut the text into words: en, fr or none (default: en fr)"
+    names = ("SOURCE", "TARGET")
+    add("--languages", nargs=2, default=["en", "fr"], choices=["en", "fr", "none"], metavar=names, help=about)
     add("--lowercase", action="store_true", help="put everything into lower case")
     add("--valid", type=_whole(0), default=500, metavar="N", help="source sentences to watch the loss on")
     add("--test", type=_whole(0), default=500, metavar="N", help="source sentences kept for evaluate")

@@ -248,6 +248,7 @@ def main() -> None:
     path = RESULTS / f"tatoeba-{device}.json"
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     path.with_suffix(".md").write_text(report(results))
+    path.with_name(f"{path.stem}-samples.md").write_text(samples(results))
     print(path)
 
 
@@ -291,6 +292,39 @@ def report(results: dict) -> str:
         )
         + "\n"
     )
+
+
+def samples(results: dict) -> str:
+    """Return translations by each network, and the weights of the first sentence, as Markdown tables."""
+    rows = results["rows"]
+    translations = [
+        {
+            "English": _cell(each[0]["source"]),
+            **{row["attention"]: _cell(example["translation"]) for row, example in zip(rows, each, strict=True)},
+            "one known translation": _cell(each[0].get("references", ["–"])[0]),
+        }
+        for each in zip(*(row["examples"] for row in rows), strict=True)
+    ]
+    tables = [markdown_table(translations)]
+    for row in rows:
+        example = row["examples"][0]
+        if example["weights"] is not None:
+            tables += [f"Weights of *{row['attention']}* for “{example['source']}”:", _weights(example)]
+    return "\n\n".join(tables) + "\n"
+
+
+def _weights(example: dict) -> str:
+    """Return a table of weights, a row for each word said and its end, a column for each word read."""
+    said = [*example["target_words"], "end of sentence"]
+    return markdown_table(
+        {"": word, **{read: f"{weight:.2f}" for read, weight in zip(example["source_words"], line, strict=True)}}
+        for word, line in zip(said, example["weights"], strict=False)
+    )
+
+
+def _cell(text: str) -> str:
+    """Return text for a cell of a table; French spaces that do not break become plain ones."""
+    return " ".join(text.split()).replace("<unk>", "`<unk>`").replace("|", "\\|")
 
 
 def _bleu(bucket: dict) -> str:

@@ -24,7 +24,7 @@ Frames of verbs
 Flags of verbs
     ``s`` stative: "loved" is an imparfait, and there is no "is loving"; ``n`` no "is seeing" either; ``g`` what is
     liked in general has its article in French; ``a`` animals do it too; ``v`` vehicles do it too; ``p`` done in some
-    place; ``m`` done slowly; ``k`` done well or badly; ``w`` done with someone; ``x`` not done by "I" in the past.
+    place; ``m`` done slowly; ``k`` done well or badly; ``w`` done with someone.
 """
 
 from dataclasses import dataclass
@@ -303,7 +303,7 @@ give,gave,given | donner | give | thing food gift |
 sleep,slept,slept | dormir | intr | - | apk
 go,went,gone | aller | to | goal town | w
 get,got,got up | se lever | refl | - | m
-think,thought,thought | penser | that | - | sx
+think,thought,thought | penser | that | - | s
 buy,bought,bought | acheter | trans | thing food foodmass wear vehicle | pw
 drink,drank,drunk | boire | trans | drink | apmw
 want | vouloir | trans | food foodmass drink gift vehicle | s
@@ -327,7 +327,7 @@ help | aider | trans | person | n
 know,knew,known | savoir | that | - | s
 run,ran,run | courir | intr | - | apm
 wear,wore,worn | porter | trans | wear |
-say,said,said | dire | that | - | nx
+say,said,said | dire | that | - | n
 make,made,made | faire | trans | dish | p
 come,came,come back | revenir | from | goal town | n
 show,showed,shown | montrer | give | thing picture wear |
@@ -360,7 +360,7 @@ sell,sold,sold | vendre | trans | thing food vehicle home wear |
 learn | apprendre | trans | lesson song |
 carry | porter | trans | container furniture thing | m
 follow | suivre | trans | person animal vehicle | a
-believe | croire | that | - | sx
+believe | croire | that | - | s
 travel | voyager | intr | - | mw
 swim,swam,swum | nager | intr | - | akmw
 walk | marcher | intr | - | apmw
@@ -370,7 +370,7 @@ stay | rester | intr | - | npw
 draw,drew,drawn | dessiner | trans | animal building flower plant person | p
 lend,lent,lent | prêter | give | thing vehicle |
 bring,brought,brought | apporter | give | thing food gift |
-hope | espérer | that | - | sx
+hope | espérer | that | - | s
 invite | inviter | trans | person | n
 forget,forgot,forgotten | oublier | trans | thing truth wear | n
 hide,hid,hidden | cacher | trans | thing gift truth | p
@@ -413,7 +413,7 @@ offer | offrir | give | gift food |
 describe | décrire | tell | building picture person idea |
 read,read,read | lire | give | readable story |
 obey | obéir à | dat | person |
-look like | ressembler à | dat | person | sx
+look like | ressembler à | dat | person | s
 shout | crier | intr | - | p
 jump | sauter | intr | - | ap
 dream | rêver | intr | - |

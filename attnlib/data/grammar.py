@@ -123,6 +123,9 @@ def grammar_pairs(
     --------
     >>> for pair in grammar_pairs(3, seed=0, constructions=["object_pronoun"], lemmas=60):
     ...     print(" ".join(pair.source), "|", " ".join(pair.target))
+    these birds love him | ces oiseaux l' aiment
+    anne is drinking it | anne le boit
+    ten teachers drink it | dix professeurs le boivent
     """
     require_sizes(count=count)
     names = _known(constructions)

@@ -1,5 +1,6 @@
 """The command line, used as its users would, with tiny networks."""
 
+import html
 import json
 import os
 import re
@@ -28,6 +29,12 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "small"
     assert run("train", *GRAMMAR, "--updates", 12, "--out", folder) == 0
     return folder
+
+
+def failure_after_notes(capsys, *argv):
+    """Run a command that has to fail, and return its status and the last line that it says."""
+    status = run(*argv)
+    return status, capsys.readouterr().err.strip().split("\n")[-1]
 
 
 def failure(capsys, *argv):
@@ -78,7 +85,8 @@ class TestTrain:
         options = [each for each in SMALL if each != "--quiet"]
         assert run("train", "--pairs", tmp_path / "pairs.tsv", *options, "--updates", 2, "--out", tmp_path / "out") == 0
         said = capsys.readouterr().out
-        assert "40 pairs; 2 of 42 lines left out" in said
+        assert "40 pairs from the local file" in said
+        assert "2 of 42 lines left out" in said
         assert "20 pairs to train on, 10 pairs to watch, 10 pairs to test" in said
         assert re.search(r"[\d,]+ parameters, on cpu", said) or torch.cuda.is_available()
         assert "2 updates, best held-out loss" in said
@@ -90,9 +98,80 @@ class TestTrain:
         files = ["--source", tmp_path / "en", "--target", tmp_path / "fr"]
         assert run("train", *files, *SMALL, *options, "--updates", 2, "--out", tmp_path / "out") == 0
         translator = Translator.load(tmp_path / "out" / "model.pt")
+        assert translator.languages == ("en", "fr")
         assert translator.lowercase == ("--lowercase" in options)
         assert (translator.model.attention is None) == ("none" in options)
         assert run("evaluate", "--model", tmp_path / "out") == 0
+
+    def test_settings_of_a_training_that_never_began_bind_nobody(self, trained, tmp_path):
+        settings = json.loads((trained / "settings.json").read_text())
+        (tmp_path / "settings.json").write_text(json.dumps(settings | {"cell": "lstm"}))
+        assert run("train", *GRAMMAR, "--updates", 1, "--out", tmp_path) == 0
+        assert json.loads((tmp_path / "settings.json").read_text())["cell"] == "gru"
+
+    def test_patience_may_change_when_it_goes_on(self, tmp_path):
+        assert run("train", *GRAMMAR, "--updates", 1, "--out", tmp_path) == 0
+        assert run("train", *GRAMMAR, "--updates", 2, "--patience", 3, "--out", tmp_path) == 0
+        assert len(json.loads((tmp_path / "history.json").read_text())["losses"]) == 2
+
+    def test_without_sentences_to_watch_or_to_test(self, tmp_path, capsys):
+        options = [each for each in GRAMMAR if each != "--quiet"]
+        none = ["--valid", 0, "--test", 0]
+        assert run("train", *options, *none, "--updates", 2, "--out", tmp_path / "out") == 0
+        said = capsys.readouterr().out
+        assert "0 pairs to watch, 0 pairs to test" in said
+        assert "held-out" not in said
+        assert said.count("(known: ") == 5
+        status, said = failure(capsys, "evaluate", "--model", tmp_path / "out")
+        assert status == 1
+        assert "kept no test sentences" in said
+        assert failure(capsys, "train", *GRAMMAR, *none, "--patience", 2, "--out", tmp_path / "other")[0] == 2
+
+    def test_sentences_too_long_in_pieces_are_left_out_of_every_part(self, tmp_path, capsys):
+        short = [f"{'abcdefghij'[k % 10]} {k // 10}\tm {k}\n" for k in range(50)]
+        (tmp_path / "pairs.tsv").write_text("".join(short) + "abcdefghijabcdefghij\tm\n")
+        options = ["--pairs", tmp_path / "pairs.tsv", *SMALL, "--subword", 50, "--max-length", 12]
+        assert run("train", *options, "--updates", 6, "--out", tmp_path / "out") == 0
+        assert re.search(r"1 of \d+ pairs left out: longer than 12 tokens", capsys.readouterr().err)
+        (tmp_path / "long.tsv").write_text("abcdefghijabcdefghij\tm\n")
+        status, said = failure_after_notes(
+            capsys, "evaluate", "--model", tmp_path / "out", "--pairs", tmp_path / "long.tsv"
+        )
+        assert status == 1
+        assert "no pair of sentences is left" in said
+
+    def test_the_grammar_is_english_and_french_in_lower_case_whatever_is_asked_for(self, tmp_path):
+        assert run("train", *GRAMMAR, "--languages", "none", "fr", "--updates", 1, "--out", tmp_path) == 0
+        translator = Translator.load(tmp_path / "model.pt")
+        assert (translator.languages, translator.lowercase) == (("en", "fr"), True)
+
+    def test_no_network_says_what_to_do_on_the_command_line(self, tmp_path, capsys, monkeypatch):
+        def fails(*_, **__):
+            raise ConnectionError("pass read_tatoeba(...)") from OSError("no route")
+
+        monkeypatch.setattr("attnlib.data.corpora.read_tatoeba", fails)
+        status, said = failure(capsys, "train", "--tatoeba", *SMALL, "--out", tmp_path)
+        assert status == 1
+        assert "no route" in said
+        assert "--tatoeba fra-eng.zip" in said
+
+    @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: many")])
+    def test_out_of_memory_comes_with_a_hint(self, error, tmp_path, capsys, monkeypatch):
+        def fails(*_, **__):
+            raise error
+
+        monkeypatch.setattr("attnlib.cli._network", fails)
+        status, said = failure(capsys, "train", *GRAMMAR, "--out", tmp_path)
+        assert status == 1
+        assert said.startswith("attnlib: out of memory; lower --batch-sentences")
+
+    def test_other_runtime_errors_are_ours_and_show_where_they_come_from(self, tmp_path, monkeypatch):
+        def fails(*_, **__):
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr("attnlib.cli._network", fails)
+        with pytest.raises(RuntimeError, match="a bug"):
+            run("train", *GRAMMAR, "--out", tmp_path)
 
 
 class TestTranslate:
@@ -105,18 +184,21 @@ class TestTranslate:
         (tmp_path / "in.txt").write_text("i love you\n\nyou see\n")
         assert run("translate", "--file", tmp_path / "in.txt", "--out", tmp_path / "out.txt", "--model", trained) == 0
         assert capsys.readouterr().out == ""
-        assert len((tmp_path / "out.txt").read_text().splitlines()) == 2
+        lines = (tmp_path / "out.txt").read_text().split("\n")
+        first, second = Translator.load(trained / "model.pt").translate(["i love you", "you see"])
+        assert lines == [first.text, "", second.text, ""]  # line n translates line n
 
-    def test_n_best_come_with_scores_best_first(self, trained, capsys):
+    def test_n_best_come_with_number_and_scores_best_first(self, trained, capsys):
         assert run("translate", "i love you", "--n-best", 3, "--model", trained / "model.pt") == 0
-        scores = [float(line.split("\t")[0]) for line in capsys.readouterr().out.splitlines()]
-        assert len(scores) == 3
+        rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert [row[0] for row in rows] == ["1", "1", "1"]
+        scores = [float(row[1]) for row in rows]
         assert scores == sorted(scores, reverse=True)
 
     def test_the_picture_names_the_words_of_both_sides(self, trained, tmp_path):
         assert run("translate", "i love you", "--plot", tmp_path / "a.svg", "--model", trained) == 0
         (translation,) = Translator.load(trained / "model.pt").translate(["i love you"])
-        drawn = re.findall(r"<!-- (.*?) -->", (tmp_path / "a.svg").read_text())
+        drawn = map(html.unescape, re.findall(r"<!-- (.*?) -->", (tmp_path / "a.svg").read_text()))
         assert {"love", "you", *translation.target} - {"i"} <= {*drawn}
 
     def test_png_is_an_image(self, trained, tmp_path):
@@ -146,6 +228,44 @@ class TestEvaluate:
         assert run("evaluate", "--model", trained, "--pairs", tmp_path / "pairs.tsv") == 0
         assert "1 sentences, 2 translations" in capsys.readouterr().out
 
+    def test_other_sentences_need_the_model_alone(self, trained, tmp_path, capsys):
+        (tmp_path / "model.pt").write_bytes((trained / "model.pt").read_bytes())
+        assert run("evaluate", "--model", tmp_path / "model.pt", "--grammar", 7, "--lemmas", 45) == 0
+        assert "alignment error rate" in capsys.readouterr().out
+        status, said = failure(capsys, "evaluate", "--model", tmp_path / "model.pt")
+        assert status == 1
+        assert "settings.json is missing" in said
+
+    def test_other_sentences_are_read_as_the_model_was_trained_to(self, trained, tmp_path):
+        figures = []
+        for name, source in (("small", "i love you"), ("capital", "I LOVE YOU")):
+            (tmp_path / name).write_text(f"{source}\tje t’aime\u202f!\n")
+            files = ["--pairs", tmp_path / name, "--json", tmp_path / f"{name}.json"]
+            assert run("evaluate", "--model", trained, *files) == 0
+            figures.append(json.loads((tmp_path / f"{name}.json").read_text()))
+        assert figures[0] == figures[1]
+
+    def test_exact_match_is_of_text_written_in_one_way(self, trained, tmp_path, monkeypatch):
+        (tmp_path / "pairs.tsv").write_text("I love you\tJe t’aime\u202f!\n")
+        real = Translator.translate
+        monkeypatch.setattr(
+            Translator, "translate", lambda *given, **how: [real(*given, **how)[0]._replace(text="je t'aime !")]
+        )
+        files = ["--pairs", tmp_path / "pairs.tsv", "--json", tmp_path / "figures.json"]
+        assert run("evaluate", "--model", trained, *files) == 0
+        assert json.loads((tmp_path / "figures.json").read_text())["exact match"] == 1
+
+    def test_sentences_that_have_changed_are_no_test(self, tmp_path, capsys):
+        lines = [f"word{k} here\tmot{k} ici\n" for k in range(40)]
+        (tmp_path / "pairs.tsv").write_text("".join(lines))
+        command = ["train", "--pairs", tmp_path / "pairs.tsv", *SMALL, "--updates", 1, "--out", tmp_path / "out"]
+        assert run(*command) == 0
+        (tmp_path / "pairs.tsv").write_text("".join(lines[1:]))
+        for again in (["evaluate", "--model", tmp_path / "out"], command):
+            status, said = failure(capsys, *again, "--quiet")
+            assert status == 1
+            assert re.search("changed since the training|others than those of the training", said)
+
 
 class TestFailures:
     def test_no_way_or_two_ways_to_the_sentences(self, capsys, tmp_path):
@@ -164,7 +284,6 @@ class TestFailures:
             (["--source", "{two}", "--target", "{bad}"], "lines"),
             (["--pairs", "{few}"], "leave none"),
             (["--grammar", "100", "--lemmas", "3"], "lemmas"),
-            (["--grammar", "100", "--teacher-forcing", "2"], "teacher_forcing"),
             (["--grammar", "100", "--bidirectional", "--hidden", "7"], "even"),
         ],
     )
@@ -187,6 +306,62 @@ class TestFailures:
         assert "lstm" in said
         assert failure(capsys, "translate", "hello")[0] == 2
         assert failure(capsys, "fly")[0] == 2
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--teacher-forcing", "2"], "--teacher-forcing: must be a number from 0 to 1, got 2"),
+            (["--learning-rate", "nan"], "--learning-rate: must be a number of at least 0, got nan"),
+            (["--updates", "0"], "--updates: must be an integer from 1 on, got 0"),
+            (["--hidden", "many"], "--hidden: must be an integer from 1 on, got many"),
+            (["--valid", "-1"], "--valid: must be an integer from 0 on, got -1"),
+        ],
+    )
+    def test_numbers_out_of_range_are_named(self, options, message, capsys, tmp_path):
+        status, said = failure(capsys, "train", "--grammar", 100, *options, "--out", tmp_path / "out")
+        assert status == 2
+        assert message in said
+
+    def test_lemmas_without_the_grammar(self, capsys, tmp_path):
+        status, said = failure(capsys, "train", "--pairs", "a", "--lemmas", 45, "--out", tmp_path)
+        assert status == 2
+        assert "--grammar" in said
+
+    @pytest.mark.parametrize("option", ["--out", "--plot"])
+    def test_no_place_for_what_is_made_is_said_before_any_work(self, option, trained, capsys, tmp_path):
+        (tmp_path / "folder.svg").mkdir()
+        for path, message in ((tmp_path / "none" / "a.svg", "no folder"), (tmp_path / "folder.svg", "is a folder")):
+            status, said = failure(capsys, "translate", "you", "--model", trained, option, path)
+            assert status == 2
+            assert message in said
+        status, said = failure(capsys, "evaluate", "--model", trained, "--json", tmp_path / "none" / "a")
+        assert status == 2
+
+    def test_a_sentence_that_is_too_long_is_named_by_its_line(self, trained, capsys, tmp_path):
+        (tmp_path / "in.txt").write_text("\nyou\n" + "you " * 101)
+        status, said = failure(capsys, "translate", "--file", tmp_path / "in.txt", "--model", trained)
+        assert status == 1
+        assert "sentence 3 has 101 tokens, and the network reads at most 100" in said
+
+    def test_a_file_that_is_no_text(self, trained, capsys, tmp_path):
+        (tmp_path / "in.txt").write_bytes(b"caf\xe9\n")
+        status, said = failure(capsys, "translate", "--file", tmp_path / "in.txt", "--model", trained)
+        assert status == 1
+        assert "in.txt is not UTF-8" in said
+
+    @pytest.mark.parametrize("content", ["{", "[]", '{"test": 3}'])
+    def test_settings_that_are_none(self, content, trained, capsys, tmp_path):
+        (tmp_path / "model.pt").write_bytes((trained / "model.pt").read_bytes())
+        (tmp_path / "settings.json").write_text(content)
+        status, said = failure(capsys, "evaluate", "--model", tmp_path)
+        assert status == 1
+        assert "settings.json is damaged" in said
+
+    def test_a_training_that_has_not_ended(self, trained, capsys, tmp_path):
+        (tmp_path / "checkpoint.pt").write_bytes((trained / "checkpoint.pt").read_bytes())
+        status, said = failure(capsys, "translate", "you", "--model", tmp_path)
+        assert status == 1
+        assert "has not come to an end" in said
 
     def test_out_that_is_a_file(self, capsys, tmp_path):
         (tmp_path / "out").write_text("")
@@ -236,7 +411,14 @@ class TestAsAProgram:
         assert found.returncode == 0
         assert all(command in found.stdout for command in ("train", "translate", "evaluate", "examples:"))
         assert self.program("--version").stdout.startswith("attnlib ")
-        assert "(default: 500)" in self.program("train", "--help").stdout
+        assert "(default: 500)" in (said := self.program("train", "--help").stdout)
+        assert "None" not in said
+        assert "examples:" in said
+
+    def test_a_reader_that_has_had_enough(self, trained):
+        command = f"{sys.executable} -m attnlib translate 'i love you' --model {trained} | true"
+        found = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+        assert found.stderr == ""
 
     def test_ctrl_c_saves_and_says_how_to_go_on(self, tmp_path):
         options = [each for each in GRAMMAR if each != "--quiet"]

@@ -114,7 +114,37 @@ def test_subwords_come_back_too(tmp_path):
     assert "".join(before.source).replace("▁", " ").split() == ["loved", "aimer"]
 
 
+def test_translations_can_be_had_sentence_by_sentence():
+    ours = translator()
+    each = ours.translate_each(["I love you", "Do you see?"], beam=3, n_best=2)
+    assert [len(own) for own in each] == [2, 2]
+    together = ours.translate(["I love you", "Do you see?"], beam=3, n_best=2)
+    assert [own.text for pair in each for own in pair] == [own.text for own in together]
+
+
+def test_alignment_that_fails_leaves_the_model_in_its_mode():
+    ours = translator()
+    ours.model.train()
+    with pytest.raises(ValueError, match="max_length"):
+        ours.align([(["i"] * 10, ["je"])])
+    assert ours.model.training
+
+
 class TestErrors:
+    @pytest.mark.parametrize(
+        "changes", [{"model": "Later"}, {"config": {"colour": 3}}, {"weights": {}}, {"source": ["Later", []]}]
+    )
+    def test_file_of_another_version(self, changes, tmp_path):
+        path = tmp_path / "model.pt"
+        translator().save(path)
+        torch.save(torch.load(path, weights_only=True) | changes, path)
+        with pytest.raises(ValueError, match="saved by another version of attnlib"):
+            Translator.load(path)
+
+    def test_one_text_is_no_list(self):
+        with pytest.raises(TypeError, match="list of sentences"):
+            translator().translate("I love you")
+
     def test_vocabulary_of_another_size(self):
         with pytest.raises(ValueError, match="the target vocabulary has 10 ids but the network has 12"):
             Translator(Seq2Seq(CONFIG, seed=0), ENGLISH, ENGLISH)
@@ -139,7 +169,7 @@ class TestErrors:
         path = tmp_path / "model.pt"
         translator().save(path)
         path.write_bytes(path.read_bytes()[:-200])
-        with pytest.raises(ValueError, match=r"damaged.*saved by attnlib"):
+        with pytest.raises(ValueError, match=r"damaged.*saved by this version of attnlib"):
             Translator.load(path)
 
     def test_a_checkpoint_is_no_translator(self, tmp_path):

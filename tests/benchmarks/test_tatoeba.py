@@ -63,6 +63,9 @@ def test_networks_take_turns_go_on_and_make_a_report(task, tmp_path, monkeypatch
     assert text.startswith("5 updates of 64 sentence pairs each")
     assert "| none |" in text
     assert "a command" in text
+    sampled = tatoeba.samples(results)
+    assert "| I love you. |" in sampled
+    assert sampled.count("Weights of *") == 2
     assert [row["examples"][0]["weights"] is None for row in rows] == [True, False, False]
 
 
@@ -81,5 +84,6 @@ def test_the_recorded_run_is_whole(path):
         assert all("version:" in signature for signature in row["greedy"]["signatures"])
 
 
-def test_there_is_a_recorded_run():
-    assert (RESULTS / "tatoeba-cpu.json").is_file()
+def test_there_is_a_recorded_run_and_its_samples_are_made_from_it():
+    results = json.loads((RESULTS / "tatoeba-cpu.json").read_text())
+    assert (RESULTS / "tatoeba-cpu-samples.md").read_text() == tatoeba.samples(results)

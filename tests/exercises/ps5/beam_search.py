@@ -181,14 +181,14 @@ def greedy(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, 1, alpha, max_length)
 
 
-@wrong("a beam one wider", "More beginnings are open than `beam`: one too many.")
+@wrong("a beam one wider", "More was kept than the best `beam` of all outcomes.")
 def one_wider(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam + 1, alpha, max_length)
 
 
 @wrong(
     "beam beginnings of each beginning",
-    "The best `beam` outcomes of each beginning are kept: keep the best `beam` of all.",
+    "More was kept than the best `beam` of all outcomes.",
 )
 def kept_of_each(log_probs, next_state, beam, alpha, max_length):
     def best(outcomes):
@@ -209,7 +209,7 @@ def kept_of_each(log_probs, next_state, beam, alpha, max_length):
     )
 
 
-@wrong("all sentences", "Nothing is pruned: this is the best of all sentences.")
+@wrong("all sentences", "More was kept than the best `beam` of all outcomes.")
 def exhaustive(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, 10**9, alpha, min(max_length, 5))
 
@@ -227,13 +227,16 @@ def complete_forgotten(log_probs, next_state, beam, alpha, max_length):
     "Not all complete sentences were compared: was the longest taken, or only those of the last length?",
 )
 def last_length(log_probs, next_state, beam, alpha, max_length):
-    kept = []
-
     def complete_of(outcomes, beam):
         return outcomes[:beam] if len(outcomes[0][1]) == max_length else []
 
     return search(
-        log_probs, next_state, beam, alpha, max_length, complete_of=complete_of, final=lambda c, cut: c or cut or kept
+        log_probs,
+        next_state,
+        beam,
+        alpha,
+        max_length,
+        complete_of=complete_of,
     )
 
 
@@ -267,14 +270,14 @@ def narrower(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, open_of=open_of)
 
 
-@wrong("every ending counts", "Sentences outside the best `beam` outcomes were put aside, too.")
+@wrong("every ending counts", "More was kept than the best `beam` of all outcomes.")
 def every_ending(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, complete_of=lambda outcomes, beam: outcomes)
 
 
 @wrong(
     "stops at the first complete sentence",
-    "The search stopped at the first complete sentence: a longer one with a better score may come.",
+    "The search stopped too early, or the sentence was chosen by log P: a longer one has a better score.",
 )
 def first_complete(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, enough=lambda complete, opened, n: complete)
@@ -282,7 +285,7 @@ def first_complete(log_probs, next_state, beam, alpha, max_length):
 
 @wrong(
     "stops when the most probable outcome is complete",
-    "The search stopped when the most probable outcome was complete: a better score may come later.",
+    "The search stopped too early, or the sentence was chosen by log P: a longer one has a better score.",
 )
 def most_probable_complete(log_probs, next_state, beam, alpha, max_length):
     ended = []
@@ -296,7 +299,7 @@ def most_probable_complete(log_probs, next_state, beam, alpha, max_length):
 
 @wrong(
     "stops at as many complete sentences as the beam is wide",
-    "The search stopped as soon as `beam` sentences were complete: go on to max_length.",
+    "The search stopped too early, or the sentence was chosen by log P: a longer one has a better score.",
 )
 def as_many_complete(log_probs, next_state, beam, alpha, max_length):
     return search(
@@ -306,7 +309,7 @@ def as_many_complete(log_probs, next_state, beam, alpha, max_length):
 
 @wrong(
     "stops when no open log-probability is above the best score",
-    "The search stopped because no open log P was above the best score: divided by a larger lp(n), it may come to be.",
+    "The search stopped too early, or the sentence was chosen by log P: a longer one has a better score.",
 )
 def unsound_stop(log_probs, next_state, beam, alpha, max_length):
     def enough(complete, opened, n):
@@ -320,7 +323,10 @@ def not_divided(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: 1.0)
 
 
-@wrong("not divided when chosen", "The best log P was chosen, and then divided: the score decides.")
+@wrong(
+    "not divided when chosen",
+    "The search stopped too early, or the sentence was chosen by log P: a longer one has a better score.",
+)
 def divided_late(log_probs, next_state, beam, alpha, max_length):
     words, total = search(log_probs, next_state, beam, alpha, max_length, normaliser=lambda n, alpha: 1.0)
     return words, total / lp(min(len(words) + 1, max_length), alpha)
@@ -478,7 +484,7 @@ def end_costs_nothing(log_probs, next_state, beam, alpha, max_length):
 
 @wrong(
     "beginnings in the same state are merged",
-    "Of beginnings in the same state only one was kept: they have other words.",
+    "Of beginnings in the same state, or with the same last word, only one was kept: they have other words.",
 )
 def merged(log_probs, next_state, beam, alpha, max_length):
     def open_of(outcomes, beam):
@@ -491,7 +497,10 @@ def merged(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, open_of=open_of)
 
 
-@wrong("no two beginnings with the same last word", "Of beginnings with the same last word only one was kept.")
+@wrong(
+    "no two beginnings with the same last word",
+    "Of beginnings in the same state, or with the same last word, only one was kept: they have other words.",
+)
 def same_last_word(log_probs, next_state, beam, alpha, max_length):
     def open_of(outcomes, beam):
         kept = {}
@@ -503,12 +512,12 @@ def same_last_word(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, open_of=open_of)
 
 
-@wrong("PAD and BOS are said", "PAD and BOS were said: they never are.")
+@wrong("PAD and BOS are said", "PAD or BOS was said: they never are.")
 def symbols_said(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, lowest=0)
 
 
-@wrong("BOS is said", "BOS was said: it never is.")
+@wrong("BOS is said", "PAD or BOS was said: they never are.")
 def begin_said(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, lowest=1)
 
@@ -564,7 +573,10 @@ def cut_compete(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, final=lambda complete, cut: complete + cut)
 
 
-@wrong("the worst score", "The best score was not taken: the largest is the best, not the smallest, and not the last one found.")
+@wrong(
+    "the worst score",
+    "The best score was not taken: the largest is the best, not the smallest, and not the last one found.",
+)
 def worst(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, beam, alpha, max_length, choose=min)
 
@@ -580,7 +592,10 @@ def base_two(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs / math.log(2), next_state, beam, alpha, max_length)
 
 
-@wrong("the longest sentence", "Not all complete sentences were compared: was the longest taken, or only those of the last length?")
+@wrong(
+    "the longest sentence",
+    "Not all complete sentences were compared: was the longest taken, or only those of the last length?",
+)
 def longest(log_probs, next_state, beam, alpha, max_length):
     return search(
         log_probs,
@@ -658,6 +673,16 @@ def too_wide(log_probs, next_state, beam, alpha, max_length):
 @wrong("a beam of at most 3", None)
 def at_most_three(log_probs, next_state, beam, alpha, max_length):
     return search(log_probs, next_state, min(beam, 3), alpha, max_length)
+
+
+@wrong("a beam of at least 2", None)
+def at_least_two(log_probs, next_state, beam, alpha, max_length):
+    return search(log_probs, next_state, max(beam, 2), alpha, max_length)
+
+
+@wrong("no more than 6 words", None)
+def six_words(log_probs, next_state, beam, alpha, max_length):
+    return search(log_probs, next_state, beam, alpha, min(max_length, 6))
 
 
 @wrong("the score first", None)

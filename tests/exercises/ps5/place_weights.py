@@ -176,6 +176,11 @@ def mask_of_ten_thousand(t, s, FC, b, mask):
     return torch.softmax(coefficients(t, s, FC, b)[:, : mask.shape[1]].masked_fill(~mask, -1e3), dim=-1)
 
 
+@wrong("10,000 taken off at padding", None)
+def ten_thousand_off(t, s, FC, b, mask):
+    return torch.softmax(coefficients(t, s, FC, b)[:, : mask.shape[1]] - 1e4 * (~mask).to(t.dtype), dim=-1)
+
+
 @wrong("the mask turned round", None)
 def mask_turned(t, s, FC, b, mask):
     return masked(coefficients(t, s, FC, b), ~mask)

@@ -351,6 +351,11 @@ def mask_too_small(X, mask, Qw, Kw, Vw, steps):
     return answer(X, mask, Qw, Kw, Vw, steps, weights=lambda s, m: torch.softmax(scores, dim=-1))
 
 
+@wrong("the root of d as a whole number", None)
+def whole_root(X, mask, Qw, Kw, Vw, steps):
+    return answer(X, mask, Qw, Kw, Vw, steps, scale=math.isqrt(Qw.shape[0]))
+
+
 @wrong("writes zeros at padding into X", "X was changed by the call")
 def writes(X, mask, Qw, Kw, Vw, steps):
     X[~mask] = 0
