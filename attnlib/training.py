@@ -334,7 +334,7 @@ class History:
     words : list of int
         Target words of each batch.
     seconds : list of float
-        From the start to the end of each update; the time between an interruption and going on is not in it.
+        From the start of training to the end of each update, without the time between an interruption and going on.
     learning_rates, gradient_norms : list of float
         The norm is that before clipping; in ``"fp16"`` it is infinite where an update was left out.
     evaluations : list of Evaluation
