@@ -26,7 +26,7 @@ FAINT = "#767676"
 """Grey of what is there and doesn't matter at the moment; still readable on white."""
 
 TEXT_SIZE, LABEL_SIZE = 11.0, 9.0
-"""Sizes in points: of the text in boxes, and of shapes and labels."""
+"""Sizes in points of the text in boxes, and of shapes and labels."""
 
 _POINTS_AN_INCH = 72
 _MARGIN = 0.09  # between a box's text and its edge
@@ -93,9 +93,7 @@ class Diagram:
         text.
     title : str or None
 
-    Attributes
-    ----------
-    ax : Axes
+    ``ax`` holds the axes that it draws on.
 
     Raises
     ------

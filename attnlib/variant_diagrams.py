@@ -36,7 +36,7 @@ _SHARED_LAYERS = frozenset({"encoder", "decoder", "output"})
 _OWN_LAYERS = frozenset({"Kw", "Qw", "Vw", "FC"})
 
 FUNCTION, LAYER, FROM_DECODER = PALETTE[0], PALETTE[2], PALETTE[1]
-"""Colours: of functions without parameters, of layers that a variant alone has, of what comes from the decoder."""
+"""Colours of functions without parameters, of layers that a variant alone has, of what comes from the decoder."""
 
 
 def draw_variant(variant: Variant | type[Variant], *, ax: Axes | None = None, title: str | None = None) -> Diagram:
