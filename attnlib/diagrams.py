@@ -82,7 +82,7 @@ class _Outline(NamedTuple):
 
 
 class Diagram:
-    """A drawing that grows call by call: name a box, then draw arrows from name to name.
+    """A drawing that grows call by call: name a box, then draw arrows from name to name. Its ``ax`` holds the axes.
 
     Parameters
     ----------
@@ -92,8 +92,6 @@ class Diagram:
         Where to draw; None makes a figure of this size. An axes that is smaller than the drawing shrinks all but the
         text.
     title : str or None
-
-    ``ax`` holds the axes that it draws on.
 
     Raises
     ------

@@ -295,6 +295,14 @@ def held_out_loss(model: nn.Module, batches: Epochs | Iterable) -> float:
     ------
     ValueError
         If there is no word in the batches.
+
+    Examples
+    --------
+    >>> from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
+    >>> model = Seq2Seq(Seq2SeqConfig(source_vocab=6, target_vocab=6, embedding_dim=4, hidden_dim=4), seed=0)
+    >>> batches = [(torch.tensor([[4, 5]]), torch.tensor([[1, 5, 4, 2]]))]
+    >>> 0.5 < held_out_loss(model, batches) / math.log(6) < 1.5  # untrained, about a guess among all words
+    True
     """
     return _held_out_loss(model, batches, _device_of(model))
 

@@ -278,6 +278,12 @@ def forced_weights(
     -------
     list of Tensor
         For each sentence one row a step but for the last of ``reads``, which would give the end of the sentence.
+
+    Examples
+    --------
+    >>> model = Seq2Seq(Seq2SeqConfig(source_vocab=7, target_vocab=7, embedding_dim=4, hidden_dim=6), seed=0)
+    >>> [tuple(weights.shape) for weights in forced_weights(model, [[4, 5, 6], [4]], [[1, 4, 5], [1, 6]])]
+    [(2, 3), (1, 1)]
     """
     device = model.output.weight.device
     source, target = pad(sources).to(device), pad(reads).to(device)
