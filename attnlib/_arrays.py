@@ -174,6 +174,14 @@ def require_positive(name: str, number: float) -> None:
         raise ValueError(f"{name} must be a positive finite number, got {number}")
 
 
+def require_dropout(dropout_p: float) -> None:
+    """Raise unless ``dropout_p`` is a number from 0 to below 1."""
+    if isinstance(dropout_p, bool) or not isinstance(dropout_p, int | float | np.integer | np.floating):
+        raise TypeError(f"dropout_p must be a number, got {type(dropout_p).__name__}")
+    if not 0 <= dropout_p < 1:
+        raise ValueError(f"dropout_p must be at least 0 and below 1, got {dropout_p}")
+
+
 def is_integer(number) -> bool:
     """Tell whether ``number`` is an int of Python's or NumPy's; True and False are none."""
     return isinstance(number, int | np.integer) and not isinstance(number, bool)

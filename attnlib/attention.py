@@ -17,6 +17,7 @@ from attnlib._arrays import (
     in_transform,
     namespace,
     require_dim,
+    require_dropout,
     require_floating,
     require_mask,
     require_ndim,
@@ -24,6 +25,7 @@ from attnlib._arrays import (
     require_same_length,
     require_sizes,
 )
+from attnlib._layers import projection
 from attnlib._random import generator as generator_of
 from attnlib.scores import Score, dot, scaled_dot
 from attnlib.softmax import softmax
@@ -103,7 +105,7 @@ def attend(
     """
     xp, shape, dtype = _agreed(query, key, value, mask)
     require_mask(mask, shape)
-    _require_probability(dropout_p)
+    require_dropout(dropout_p)
     _require_generator(dropout_p, generator, query)
     if not callable(score):
         raise TypeError(f"score must be a function such as scaled_dot, got {score!r}")
@@ -197,12 +199,12 @@ class Attention(nn.Module):
         require_sizes(query_dim=query_dim, key_dim=key_dim, value_dim=value_dim, dim=dim, context_dim=context_dim)
         if output_dim is not None:
             require_sizes(output_dim=output_dim)
-        _require_probability(dropout_p)
+        require_dropout(dropout_p)
         rng = generator_of(seed)
-        self.Qw = _projection(query_dim, dim, bias, rng)
-        self.Kw = _projection(key_dim, dim, bias, rng)
-        self.Vw = _projection(value_dim, context_dim, bias, rng)
-        self.Ow = None if output_dim is None else _projection(context_dim, output_dim, bias, rng)
+        self.Qw = projection(query_dim, dim, bias, rng)
+        self.Kw = projection(key_dim, dim, bias, rng)
+        self.Vw = projection(value_dim, context_dim, bias, rng)
+        self.Ow = None if output_dim is None else projection(context_dim, output_dim, bias, rng)
         self.score = score
         self.dropout_p = dropout_p
 
@@ -220,9 +222,9 @@ class Attention(nn.Module):
         value = key if value is None else value
         namespace(weight=self.Qw.weight, query=query, key=key, value=value, mask=mask)
         require_floating(query=query, key=key, value=value)
-        for name, array, projection in (("query", query, self.Qw), ("key", key, self.Kw), ("value", value, self.Vw)):
+        for name, array, layer in (("query", query, self.Qw), ("key", key, self.Kw), ("value", value, self.Vw)):
             require_ndim(name, array, f"(..., {'query' if name == 'query' else 'key'}, {name}_dim)")
-            require_dim(name, array, projection.in_features, "this module")
+            require_dim(name, array, layer.in_features, "this module")
         attended = attend(
             self.Qw(query),
             self.Kw(key),
@@ -297,13 +299,6 @@ def _scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
     return (*broadcast_batch(query=of_query, key=of_key), query.shape[-2], key.shape[-2])
 
 
-def _require_probability(dropout_p: float) -> None:
-    if isinstance(dropout_p, bool) or not isinstance(dropout_p, int | float | np.integer | np.floating):
-        raise TypeError(f"dropout_p must be a number, got {type(dropout_p).__name__}")
-    if not 0 <= dropout_p < 1:
-        raise ValueError(f"dropout_p must be at least 0 and below 1, got {dropout_p}")
-
-
 def _require_generator(dropout_p: float, generator: torch.Generator | np.random.Generator | None, query: Array) -> None:
     """Raise unless there is a generator of the query's library, or none is needed."""
     kind = torch.Generator if isinstance(query, Tensor) else np.random.Generator
@@ -323,11 +318,3 @@ def _dropout(weights: Array, p: float, generator: torch.Generator | np.random.Ge
     else:
         kept = generator.random(weights.shape) >= p
     return weights * kept / (1 - p)
-
-
-def _projection(in_dim: int, out_dim: int, bias: bool, rng: torch.Generator) -> nn.Linear:
-    projection = nn.utils.skip_init(nn.Linear, in_dim, out_dim, bias=bias)
-    nn.init.xavier_uniform_(projection.weight, generator=rng)
-    if bias:
-        nn.init.zeros_(projection.bias)
-    return projection

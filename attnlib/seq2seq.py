@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, one_hot, pad
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from attnlib._arrays import dtype_name, require_sizes
+from attnlib._arrays import require_sizes
+from attnlib._ids import most_likely, require_batch, require_sentence, source_lengths
 from attnlib._random import generator as generator_of
 from attnlib._random import seeded
 from attnlib.attention import Attention, attend
-from attnlib.masks import padding_mask
 from attnlib.scores import (
     Additive,
     Concat,
@@ -370,7 +370,7 @@ class Seq2Seq(nn.Module):
         generator : torch.Generator or None
             On the CPU; what the choice is drawn from. None is torch's global generator.
         """
-        _require_batch("target_in", target_in, self.config.target_vocab)
+        require_batch("target_in", target_in, self.config.target_vocab)
         if not 0 <= teacher_forcing <= 1:
             raise ValueError(f"teacher_forcing must be a probability from 0 to 1, got {teacher_forcing}")
         memory = self.encode(source)
@@ -382,21 +382,18 @@ class Seq2Seq(nn.Module):
         words = self.dropout(self.target_embedding(target_in))
         if self._into_cell:
             return self.dropout(self._context_into_cell(words, memory))
-        states, _ = self.decoder(words, _packed_state(memory.last))
+        states, _ = self.decoder(words, packed_state(memory.last))
         return self.dropout(self._after_cell(states, memory)[0])
 
     def encode(self, source: Int[Tensor, "batch key"]) -> Memory:
         """Read the source sentences, and prepare what every step needs of them."""
-        _require_batch("source", source, self.config.source_vocab)
-        lengths = (source != PAD).sum(dim=-1)
-        mask = padding_mask(lengths, source.shape[1])[:, None]
-        self._require_sentences(source, lengths, mask)
+        lengths, mask = source_lengths(source, self.config.source_vocab, self.config.max_length)
         words = self.dropout(self.source_embedding(source))
         packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
         packed_states, last = self.encoder(packed)
         states, _ = pad_packed_sequence(packed_states, batch_first=True, total_length=source.shape[1])
         keys, values = (None, None) if self.attention is None else self.attention.prepare(states)
-        return Memory(states, keys, values, mask, lengths, _sentence_vector(last))
+        return Memory(states, keys, values, mask, lengths, sentence_vector(last))
 
     def start(self, memory: Memory) -> State:
         """Return the state before the first word: the encoder's last."""
@@ -458,7 +455,7 @@ class Seq2Seq(nn.Module):
 
     @torch.no_grad()
     def _own_word(self, features: Tensor) -> Int[Tensor, "batch"]:
-        return _most_likely(self.output(features))
+        return most_likely(self.output(features))
 
     def _attend(
         self, query: Tensor, memory: Memory, return_weights: bool = False
@@ -480,20 +477,6 @@ class Seq2Seq(nn.Module):
 
     def _from_state(self, state: State) -> Tensor:
         return linear(state.hidden, self.decoder.weight_hh_l0, self.decoder.bias_hh_l0)
-
-    def _require_sentences(self, source: Tensor, lengths: Tensor, mask: Tensor) -> None:
-        if not bool((lengths > 0).all()):
-            raise ValueError(f"sentence {int(lengths.argmin())} of the source has no words: leave it out")
-        if source.shape[1] > self.config.max_length:
-            raise ValueError(
-                f"source is {source.shape[1]} words wide, padding included, but max_length is "
-                f"{self.config.max_length}: leave longer sentences out, or make a model with room for them"
-            )
-        if not torch.equal(mask[:, 0], source != PAD):
-            wrong = (mask[:, 0] != (source != PAD)).any(dim=-1)
-            raise ValueError(
-                f"sentence {int(wrong.int().argmax())} of the source has padding before its end: move it to the end"
-            )
 
 
 def cell_step(
@@ -672,9 +655,9 @@ def trace(
             f"{', '.join(ATTENTIONS)}, not with attention=None"
         )
     require_sizes(steps=steps)
-    _require_sentence("source", source, model.config.source_vocab)
+    require_sentence("source", source, model.config.source_vocab)
     if target is not None:
-        _require_sentence("target", target, model.config.target_vocab)
+        require_sentence("target", target, model.config.target_vocab)
     was_training = model.training
     model.eval()
     try:
@@ -692,7 +675,7 @@ def _walk(model: Seq2Seq, memory: Memory, target: Tensor | None, steps: int) -> 
     seen: dict[str, list[Tensor]] = {name: [] for name in ("y", "query", "score", "w", "s", "logits")}
     for position in range(steps if target is None else len(target) + 1):
         if position > 0:
-            token = _most_likely(step.logits) if target is None else target[position - 1 : position]
+            token = most_likely(step.logits) if target is None else target[position - 1 : position]
             if int(token) == EOS:  # never in a target
                 break
         step = model.step(token, state, memory)
@@ -722,7 +705,7 @@ def _as_drawn(model: Seq2Seq, source: Tensor, memory: Memory, walked: dict[str, 
         c=w @ pad(memory.values[0], (0, 0, 0, room)),
         s=walked["s"],
         logits=walked["logits"],
-        Y=one_hot(_most_likely(walked["logits"]), model.config.target_vocab).to(dtype),
+        Y=one_hot(most_likely(walked["logits"]), model.config.target_vocab).to(dtype),
     )
 
 
@@ -766,7 +749,7 @@ def _score_module(name: str, hidden: int, max_length: int, rng: torch.Generator)
     return makers[name]()
 
 
-def _sentence_vector(last: Tensor | tuple[Tensor, Tensor]) -> State:
+def sentence_vector(last: Tensor | tuple[Tensor, Tensor]) -> State:
     """Turn a recurrent layer's last states (directions, batch, size) into a decoder's, directions side by side."""
     hidden, cell = last if isinstance(last, tuple) else (last, None)
     return State(_side_by_side(hidden), None if cell is None else _side_by_side(cell))
@@ -776,47 +759,10 @@ def _side_by_side(directions: Float[Tensor, "directions batch size"]) -> Float[T
     return directions.transpose(0, 1).flatten(1)
 
 
-def _packed_state(state: State) -> Tensor | tuple[Tensor, Tensor]:
+def packed_state(state: State) -> Tensor | tuple[Tensor, Tensor]:
     """Return a state as torch's recurrent layers take it."""
     hidden = state.hidden[None].contiguous()
     return hidden if state.cell is None else (hidden, state.cell[None].contiguous())
-
-
-def _most_likely(logits: Float[Tensor, "batch target_vocab"]) -> Int[Tensor, "batch"]:
-    """Return the ids with the largest logits; padding and the begin of a sentence, the first two, are never said."""
-    return logits[:, EOS:].argmax(dim=-1) + EOS
-
-
-def _require_batch(name: str, ids: Tensor, vocab: int) -> None:
-    _require_int64(name, ids)
-    if ids.ndim != 2 or 0 in ids.shape:
-        raise ValueError(f"{name} must be (batch, words) with at least one of each, got shape {tuple(ids.shape)}")
-    _require_in_vocabulary(name, ids, vocab)
-
-
-def _require_sentence(name: str, ids: Tensor, vocab: int) -> None:
-    """Raise unless these are the ids of the words of one sentence, which may be empty."""
-    _require_int64(name, ids)
-    if ids.ndim != 1:
-        raise ValueError(f"{name} must be one sentence of shape (words,), got shape {tuple(ids.shape)}")
-    if len(ids) > 0:
-        _require_in_vocabulary(name, ids, vocab)
-    for symbol in (PAD, BOS, EOS):
-        if (ids == symbol).any():
-            raise ValueError(f"{name} must hold words alone, got {SYMBOLS[symbol]}, id {symbol}: take it out")
-
-
-def _require_int64(name: str, ids: Tensor) -> None:
-    if not isinstance(ids, Tensor):
-        raise TypeError(f"{name} must be a tensor of int64 ids, got {type(ids).__name__}: use torch.tensor")
-    if ids.dtype != torch.int64:
-        raise TypeError(f"{name} must hold int64 ids, got dtype {dtype_name(ids)}: convert it with .long()")
-
-
-def _require_in_vocabulary(name: str, ids: Tensor, vocab: int) -> None:
-    low, high = (int(bound) for bound in torch.aminmax(ids))
-    if low < 0 or high >= vocab:
-        raise ValueError(f"{name} holds id {low if low < 0 else high}, but the vocabulary has ids 0 to {vocab - 1}")
 
 
 def _require_one_of(known: tuple, **choice: str | None) -> None:

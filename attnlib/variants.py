@@ -35,19 +35,17 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from attnlib._ids import most_likely, require_batch, source_lengths
 from attnlib._random import seeded
 from attnlib.attention import Attention
-from attnlib.masks import padding_mask
 from attnlib.scores import dot, scaled_dot
 from attnlib.seq2seq import (
     Seq2SeqConfig,
     State,
     Step,
-    _most_likely,
-    _packed_state,
-    _require_batch,
-    _sentence_vector,
     cell_step,
+    packed_state,
+    sentence_vector,
 )
 from attnlib.softmax import softmax
 from attnlib.symbols import PAD
@@ -262,7 +260,7 @@ class Variant(nn.Module):
 
     def encode(self, source: Int[Tensor, "batch key"]) -> VariantMemory:
         """Read the source sentences, and prepare what every step needs of them."""
-        lengths, mask = self._lengths(source)
+        lengths, mask = source_lengths(source, self.config.source_vocab, self.config.max_length)
         X = self.source_embedding(source)
         H, first = self._read(X, lengths)
         return VariantMemory(*self.prepare(X, H, mask), mask, first)
@@ -311,12 +309,12 @@ class Variant(nn.Module):
         contexts = (memory.weights @ memory.values)[:, : target_in.shape[1]]
         contexts = pad(contexts, (0, 0, 0, target_in.shape[1] - contexts.shape[1]))
         words = self.target_embedding(target_in)
-        states, _ = self.decoder(torch.cat([words, contexts], dim=-1), _packed_state(memory.first))
+        states, _ = self.decoder(torch.cat([words, contexts], dim=-1), packed_state(memory.first))
         return states
 
     @torch.no_grad()
     def _own_word(self, features: Tensor) -> Int[Tensor, "batch"]:
-        return _most_likely(self.output(features))
+        return most_likely(self.output(features))
 
     def _read(self, X: Tensor, lengths: Tensor) -> tuple[Tensor | None, State]:
         """Return H and the last h of each sentence, or None and zeros where there is no encoder."""
@@ -326,33 +324,14 @@ class Variant(nn.Module):
         packed = pack_padded_sequence(X, lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, last = self.encoder(packed)
         H, _ = pad_packed_sequence(states, batch_first=True, total_length=X.shape[1])
-        return H, _sentence_vector(last)
+        return H, sentence_vector(last)
 
     def _encode_for(self, source: Tensor, target_in: Tensor) -> VariantMemory:
-        _require_batch("target_in", target_in, self.config.target_vocab)
+        require_batch("target_in", target_in, self.config.target_vocab)
         memory = self.encode(source)
         if len(target_in) != len(source):
             raise ValueError(f"source has {len(source)} sentences but target_in has {len(target_in)}")
         return memory
-
-    def _lengths(self, source: Tensor) -> tuple[Int[Tensor, "batch"], Bool[Tensor, "batch 1 key"]]:
-        """Return the lengths of the sentences and their mask, or raise if these are no sentences."""
-        _require_batch("source", source, self.config.source_vocab)
-        lengths = (source != PAD).sum(dim=-1)
-        mask = padding_mask(lengths, source.shape[1])
-        if not bool((lengths > 0).all()):
-            raise ValueError(f"sentence {int(lengths.argmin())} of the source has no words: leave it out")
-        if source.shape[1] > self.config.max_length:
-            raise ValueError(
-                f"source is {source.shape[1]} words wide, padding included, but max_length is "
-                f"{self.config.max_length}: leave longer sentences out, or make a model with room for them"
-            )
-        if not torch.equal(mask, source != PAD):
-            wrong = (mask != (source != PAD)).any(dim=-1)
-            raise ValueError(
-                f"sentence {int(wrong.int().argmax())} of the source has padding before its end: move it to the end"
-            )
-        return lengths, mask[:, None]
 
     @classmethod
     def _operations(cls) -> set[str]:
