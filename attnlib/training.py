@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -114,6 +114,9 @@ class TrainingConfig:
         the last update.
     patience : int or None
         Training stops when so many held-out losses in a row were no better than the best; None never stops early.
+    average : int
+        Above 1, the mean of the weights at the last so many held-out losses is tried at the end, and kept if its own
+        held-out loss is below the best (Vaswani et al. 2017, section 6.1, take the last 5 checkpoints).
     checkpoint_every : int or None
         Updates from one checkpoint to the next; None leaves it to the minutes.
     checkpoint_minutes : float or None
@@ -146,13 +149,14 @@ class TrainingConfig:
     weight_decay: float = 0.0
     evaluate_every: int | None = None
     patience: int | None = None
+    average: int = 1
     checkpoint_every: int | None = None
     checkpoint_minutes: float | None = 10.0
     mixed_precision: str = "no"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_sizes(updates=self.updates)
+        require_sizes(updates=self.updates, average=self.average)
         require_positive("learning_rate", self.learning_rate)
         _require_one_of("schedule", self.schedule, SCHEDULES)
         _require_one_of("mixed_precision", self.mixed_precision, PRECISIONS)
@@ -307,6 +311,48 @@ def held_out_loss(model: nn.Module, batches: Epochs | Iterable) -> float:
     return _held_out_loss(model, batches, _device_of(model))
 
 
+def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    r"""Return the mean of several weights of one model: checkpoint averaging.
+
+    .. math:: \bar\theta = \frac{1}{n} \sum_{j=1}^{n} \theta_j
+
+    Parameters
+    ----------
+    states : sequence of state dicts
+        As ``model.state_dict()`` gives them, of one model at several times.
+
+    Returns
+    -------
+    state : dict
+        With the dtypes of the first; sums are taken in float64, and what is no floating-point number is the last one's.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or they have not the same tensors.
+
+    References
+    ----------
+    Vaswani et al. (2017), arXiv:1706.03762, section 6.1.
+
+    Examples
+    --------
+    >>> average_weights([{"w": torch.tensor([1.0, 2.0])}, {"w": torch.tensor([3.0, 4.0])}])
+    {'w': tensor([2., 3.])}
+    """
+    if not states:
+        raise ValueError("there are no weights to average")
+    shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
+    if any(each != shapes[0] for each in shapes):
+        raise ValueError("weights of one model have the same names and shapes, and these have not")
+    return {
+        name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else states[-1][name]
+        for name, tensor in states[0].items()
+    }
+
+
 def perplexity(loss: float) -> float:
     """Return exp(loss), for a loss in nats per word: among how many equally likely words it leaves the model.
 
@@ -350,6 +396,8 @@ class History:
     stopped : str or None
         Why training stopped: ``"updates"`` (all done), ``"patience"`` (no more progress) or ``"interrupted"``
         (Ctrl-C); None as long as it runs.
+    averaged : float or None
+        Held-out loss of the mean of the last weights; None if there was none to be tried.
 
     Examples
     --------
@@ -367,6 +415,7 @@ class History:
     gradient_norms: list[float] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     stopped: str | None = None
+    averaged: float | None = None
 
     @property
     def updates(self) -> int:
@@ -413,7 +462,8 @@ def train(
     """Train a translator where it is, and return what happened.
 
     The model goes to the device that ``accelerate`` picks, a GPU where there is one, and stays there. With ``valid``
-    it ends with the weights of the best held-out loss, else with the last ones; in either case in evaluation mode.
+    it ends with the weights of the best held-out loss, else with the last ones; in either case in evaluation mode. With
+    ``config.average`` that may be the mean of the last weights.
     torch's own random generators are left as they were.
 
     **Checkpoints.** With a path in ``checkpoint``, all that is needed to go on is written there from time to time and
@@ -484,6 +534,8 @@ def train(
     """
     if config.patience is not None and valid is None:
         raise ValueError("config has a patience but there is no held-out loss to wait for; pass valid=")
+    if config.average > 1 and valid is None:
+        raise ValueError("config averages the weights at the last held-out losses but there are none; pass valid=")
     path = None if checkpoint is None else _writable(Path(checkpoint))
     with _accelerator(config.mixed_precision) as accelerator, Interrupt() as interrupt:
         run = _Run(model, config, accelerator)
@@ -506,7 +558,7 @@ def train(
         if path is not None:
             run.save(path)
         accelerator.wait_for_everyone()
-        run.close()
+        run.close(valid)
     if run.history.interrupted and bar is not None:
         kept = "nothing is saved" if path is None else f"{path} holds all that is needed to go on"
         tqdm.write(f"interrupted after update {run.history.updates}; {kept}", file=sys.stderr)
@@ -527,7 +579,7 @@ class _Run:
 
     def __init__(self, model: nn.Module, config: TrainingConfig, accelerator: Accelerator) -> None:
         self.model, self.config, self.accelerator = model, config, accelerator
-        self.history, self.best_weights = History(), None
+        self.history, self.best_weights, self.recent_weights = History(), None, []
         self.epoch = self.position = 0
         self.others_stop = False
         model.to(accelerator.device).train()
@@ -654,9 +706,11 @@ class _Run:
             )
         best = self.history.best
         self.history.evaluations.append(Evaluation(update, loss))
+        weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
         if best is None or loss < best.loss:
-            state = self.model.state_dict()
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+            self.best_weights = weights
+        if self.config.average > 1:
+            self.recent_weights = [*self.recent_weights, weights][-self.config.average :]
 
     def asked_to_stop(self, interrupt: Interrupt) -> bool:
         return interrupt.pressed if self.accelerator.num_processes == 1 else self.others_stop
@@ -666,10 +720,14 @@ class _Run:
         by_updates = every is not None and self.history.updates % every == 0
         return by_updates or (minutes is not None and seconds >= 60 * minutes)
 
-    def close(self) -> None:
+    def close(self, valid: Epochs | Iterable | None) -> None:
         """Leave the model with its best weights, if training came to its end, ready to translate."""
         if self.best_weights is not None and not self.history.interrupted:
-            self.model.load_state_dict(self.best_weights)
+            if len(self.recent_weights) > 1:
+                self.model.load_state_dict(average_weights(self.recent_weights))
+                self.history.averaged = _held_out_loss(self.model, valid, self.accelerator.device, self.accelerator)
+            if self.history.averaged is None or self.history.averaged >= self.history.best.loss:
+                self.model.load_state_dict(self.best_weights)
         self.model.zero_grad()
         self.model.eval()
 
@@ -689,6 +747,7 @@ class _Run:
             "position": self.position,
             "history": _as_tensors(self.history),
             "best_weights": self.best_weights,
+            "recent_weights": self.recent_weights,
         }
         write_checkpoint(path, content)
 
@@ -705,6 +764,7 @@ class _Run:
             self.accelerator.scaler.load_state_dict(content["scaler"])
         self.epoch, self.position = content["epoch"], content["position"]
         self.history, self.best_weights = _from_tensors(content["history"]), content["best_weights"]
+        self.recent_weights = content["recent_weights"]
         self.before = self.history.seconds[-1] if self.history.seconds else 0.0
 
 

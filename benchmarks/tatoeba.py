@@ -24,7 +24,7 @@ from torch import nn
 from attnlib.data.batches import Batches
 from attnlib.data.corpora import Corpus, read_tatoeba
 from attnlib.data.splits import grouped_split, overlap, sentence_key
-from attnlib.data.tokens import Vocabulary, detokenize, tokenize
+from attnlib.data.tokens import Subwords, Vocabulary, detokenize, tokenize
 from attnlib.decoding import Hypothesis, beam_search, greedy
 from attnlib.metrics import bleu, bleu_by_length, chrf
 from attnlib.runtime import device as best_device
@@ -63,8 +63,8 @@ class Task:
     train: list[Sentence]
     valid: list[Sentence]
     test: list[Sentence]
-    english: Vocabulary
-    french: Vocabulary
+    english: Vocabulary | Subwords
+    french: Vocabulary | Subwords
 
     def batches(self, part: str, sentences: int = SENTENCES) -> Batches:
         return Batches.from_pairs(getattr(self, part), self.english, self.french, sentences=sentences, seed=SEED)
@@ -91,11 +91,15 @@ class Test:
         )
 
 
-def prepare(corpus: Corpus, held_out: int = HELD_OUT) -> Task:
+def prepare(corpus: Corpus, held_out: int = HELD_OUT, subwords: int = 0) -> Task:
+    """Split the corpus; the vocabularies hold words or, if asked for, so many pieces of words of both languages."""
     config = Seq2SeqConfig.walkthrough()
     sentences = [Sentence(tokens(en, "en"), tokens(fr, "fr"), en, fr) for en, fr in corpus]
     short = [each for each in sentences if max(len(each.source), len(each.target)) < config.max_length]
     split = grouped_split(short, valid=held_out, test=held_out, seed=SEED)
+    if subwords:
+        joint = Subwords.build([side for each in split.train for side in (each.source, each.target)], size=subwords)
+        return Task(corpus, *split, joint, joint)
     english = Vocabulary.build((each.source for each in split.train), size=config.source_vocab)
     french = Vocabulary.build((each.target for each in split.train), size=config.target_vocab)
     return Task(corpus, *split, english, french)
@@ -188,19 +192,20 @@ def examples(model: nn.Module, by_beam: list[str], task: Task, test: Test) -> li
     """Return sentences of our own with their weights, and some of the test, drawn from the seed, with references."""
     known = {sentence_key(sentence.source) for sentence in task.train}
     own = [tokens(text, "en") for text in SHOWN]
-    found = beam_search(model, [task.english.encode(words) for words in own], beam=BEAM)
+    read = [task.english.encode(words) for words in own]
+    found = beam_search(model, read, beam=BEAM)
     shown = [
         {
             "source": text,
             "translation": text_of(best, task),
             "in_training": sentence_key(words) in known,
-            "source_words": words,
-            "target_words": task.french.decode(best.tokens),
+            "source_words": task.english.decode(ids, symbols=True),
+            "target_words": task.french.decode(best.tokens, symbols=True),
             "weights": None
             if best.weights is None
             else [[round(w, 3) for w in line] for line in best.weights.tolist()],
         }
-        for text, words, (best, *_) in zip(SHOWN, own, found, strict=True)
+        for text, words, ids, (best, *_) in zip(SHOWN, own, read, found, strict=True)
     ]
     drawn = random.Random(SEED).sample(range(len(test.texts)), min(DRAWN, len(test.texts)))
     return shown + [
