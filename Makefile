@@ -48,6 +48,7 @@ _build/.pages: $(PAGE_CODE) | $(INSTALLED)
 	@touch $@
 
 book: $(INSTALLED) $(KEPT) _build/.pages ## build the site into _build/html, warnings are errors
+	@$(BIN)/python -m publishing outputs
 	@$(BIN)/jupyter-book build book --config _config.yml --path-output . -W -n --keep-going || { \
 		rm -rf _build/.doctrees; \
 		echo "The book has errors or warnings: see above. (The next build reads every page again, so that none is missed.)" >&2; exit 1; }

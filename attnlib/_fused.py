@@ -56,13 +56,16 @@ def context_and_weights(
 class _WithWeights(torch.autograd.Function):
     """One tensor of (..., query, key) forward: scores at first, weights in the end. Backward a few batches at a time.
 
-    Products are written to an ``out``, which torch.autocast leaves in the dtype that it has.
+    Products are written to an ``out``, which torch.autocast leaves in the dtype that it has. Queries, keys and values
+    that heads share a row for are laid out anew first: a product of many small matrices would do it again, and turned.
     """
 
     @staticmethod
     def forward(ctx, query, key, value, mask, scale):
+        query = torch.mul(query, scale, out=query.new_empty(query.shape))
+        key, value = key.contiguous(), value.contiguous()
         weights = _empty_pairs(query, key)
-        torch.matmul(query * scale, key.mT, out=weights)
+        torch.matmul(query, key.mT, out=weights)
         if mask is not None:
             _forbid(weights, mask)
         torch.softmax(weights, dim=-1, out=weights)
@@ -88,7 +91,10 @@ class _WithWeights(torch.autograd.Function):
 
 
 def _backward(query, key, value, weights, context, context_gradient, weights_gradient, scale, *, into):
-    """Write the gradients of queries, keys and values of some batches, all (batch, length, dim)."""
+    """Write the gradients of queries, keys and values of some batches, all (batch, length, dim).
+
+    The queries are those that were multiplied by the scale.
+    """
     if context_gradient is None:
         context_gradient = torch.zeros_like(context)
     scores_gradient = torch.matmul(context_gradient, value.mT, out=_empty_pairs(query, key))
@@ -98,7 +104,7 @@ def _backward(query, key, value, weights, context, context_gradient, weights_gra
         mean += (weights_gradient * weights).sum(dim=-1, keepdim=True)
     scores_gradient.sub_(mean).mul_(weights)
     torch.matmul(scores_gradient, key, out=into[0]).mul_(scale)
-    torch.matmul(scores_gradient.mT, query, out=into[1]).mul_(scale)
+    torch.matmul(scores_gradient.mT, query, out=into[1])
     torch.matmul(weights.mT, context_gradient, out=into[2])
 
 

@@ -20,6 +20,7 @@ _TRAIN_EXAMPLES = """
   python -m attnlib train --grammar 5000 --out small --embedding 64 --hidden 128 --updates 1000
   python -m attnlib train --tatoeba --lowercase --cell gru --attention additive --out tatoeba
   python -m attnlib train --source en.txt --target fr.txt --subword 8000 --out mine
+  python -m attnlib train --network transformer --tatoeba --lowercase --subword 10000 --out tiny
 """
 _TRANSLATE_EXAMPLES = """
   python -m attnlib translate "I love you" --model small --plot alignment.png
@@ -29,6 +30,46 @@ _EVALUATE_EXAMPLES = """
   python -m attnlib evaluate --model small
   python -m attnlib evaluate --model mine --pairs others.tsv --json figures.json
 """
+_NETWORKS = {
+    "recurrent": {
+        "embedding": 300,
+        "hidden": 500,
+        "cell": "gru",
+        "bidirectional": False,
+        "attention": "dot",
+        "style": "bahdanau",
+    },
+    "transformer": {
+        "dim": 128,
+        "heads": 4,
+        "key_heads": None,
+        "ffn": 256,
+        "layers": 4,
+        "norm": "pre",
+        "activation": "relu",
+        "positions": "sinusoidal",
+    },
+}
+"""What a network is made of, and what it is without being asked: the walkthrough's, and a tiny Transformer."""
+_TRAININGS = {
+    "recurrent": {
+        "dropout": 0.0,
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+        "warmup": 0,
+        "label_smoothing": 0.0,
+        "average": 1,
+    },
+    "transformer": {
+        "dropout": 0.1,
+        "learning_rate": 3e-3,
+        "schedule": "inverse_sqrt",
+        "warmup": 400,
+        "label_smoothing": 0.1,
+        "average": 5,
+    },
+}
+_BETAS = {"recurrent": (0.9, 0.999), "transformer": (0.9, 0.98)}
 _MAY_CHANGE = ("updates", "patience")
 _DATA = ("source", "target", "pairs", "tatoeba", "grammar")
 _DOWNLOAD = True  # what --tatoeba is without a file
@@ -38,7 +79,7 @@ _SHOWN = 5
 _INTERRUPTED = 130
 _OUT_OF_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 _LESS_MEMORY = {
-    "train": "lower --batch-sentences or --batch-words, --max-length, --hidden or --vocab-target",
+    "train": "lower --batch-sentences or --batch-words, --max-length, --hidden or --dim, or --vocab-target",
     "translate": "lower --beam, or translate fewer sentences at once",
     "evaluate": "lower --beam",
 }
@@ -150,7 +191,11 @@ def _training_config(settings: dict[str, Any]) -> Any:
         raise UsageError("--patience waits for a held-out loss, so --valid must be above 0")
     names = ("updates", "learning_rate", "schedule", "warmup", "label_smoothing", "teacher_forcing", "evaluate_every")
     names += ("patience", "mixed_precision", "seed")
-    return TrainingConfig(**{name: settings[name] for name in names}, clip_norm=settings["clip"] or None)
+    chosen = {name: settings[name] for name in names}
+    average = settings["average"] if settings["valid"] else 1
+    return TrainingConfig(
+        **chosen, average=average, clip_norm=settings["clip"] or None, betas=_BETAS[settings["network"]]
+    )
 
 
 def _batches(examples: list[Example], source: Any, target: Any, settings: dict[str, Any]) -> Any:
@@ -165,12 +210,23 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return what a training depends on, as JSON can hold it."""
     _require_one_way(options)
     left_out = {"command", "debug", "quiet", "out"}
-    settings = {name: value for name, value in vars(options).items() if name not in left_out}
+    settings = _with_defaults({name: value for name, value in vars(options).items() if name not in left_out})
     languages = [None if language == "none" else language for language in options.languages]
     settings |= {"languages": languages} | _paths(options)
     if options.grammar is not None:  # it writes English and French in lower case, whatever else is asked for
         settings |= {"languages": ["en", "fr"], "lowercase": True}
     return settings
+
+
+def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what the network asked for is without being asked, and refuse what only another one has."""
+    network = settings["network"]
+    for other in _NETWORKS.keys() - {network}:
+        for name in _NETWORKS[other]:
+            if settings.pop(name) is not None:
+                raise UsageError(f"{_option(name)} is about --network {other}, and this is --network {network}")
+    own = _NETWORKS[network] | _TRAININGS[network]
+    return settings | {name: default for name, default in own.items() if settings[name] is None}
 
 
 def _require_one_way(options: argparse.Namespace) -> None:
@@ -283,21 +339,38 @@ def _vocabularies(examples: list[Example], settings: dict[str, Any]) -> tuple[An
 
 
 def _network(settings: dict[str, Any], source_vocab: int, target_vocab: int) -> Any:
+    vocabularies = {"source_vocab": source_vocab, "target_vocab": target_vocab}
+    shared = {"max_length": settings["max_length"], "dropout_p": settings["dropout"]}
+    if settings["network"] == "transformer":
+        return _transformer(settings, **vocabularies, **shared)
     from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
 
     config = Seq2SeqConfig(
-        source_vocab=source_vocab,
-        target_vocab=target_vocab,
         embedding_dim=settings["embedding"],
         hidden_dim=settings["hidden"],
-        max_length=settings["max_length"],
         cell=settings["cell"],
         bidirectional=settings["bidirectional"],
         attention=None if settings["attention"] == "none" else settings["attention"],
         style=settings["style"],
-        dropout_p=settings["dropout"],
+        **vocabularies,
+        **shared,
     )
     return Seq2Seq(config, seed=settings["seed"])
+
+
+def _transformer(settings: dict[str, Any], **shared: Any) -> Any:
+    from attnlib.transformer import Transformer, TransformerConfig
+
+    same = ("dim", "heads", "key_heads", "norm", "activation", "positions")
+    config = TransformerConfig(
+        ffn_dim=settings["ffn"],
+        encoder_layers=settings["layers"],
+        decoder_layers=settings["layers"],
+        tied="all" if settings["subword"] else "target",
+        **{name: settings[name] for name in same},
+        **shared,
+    )
+    return Transformer(config, seed=settings["seed"])
 
 
 def _describe(parts: tuple, source: Any, target: Any, model: Any) -> None:
@@ -658,7 +731,6 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    from attnlib.seq2seq import ATTENTIONS, CELLS, STYLES
     from attnlib.training import PRECISIONS, SCHEDULES
 
     _add_data(parser)
@@ -671,40 +743,67 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--lowercase", action="store_true", help="put everything into lower case")
     add("--valid", type=_whole(0), default=500, metavar="N", help="source sentences to watch the loss on")
     add("--test", type=_whole(0), default=500, metavar="N", help="source sentences kept for evaluate")
-    network = parser.add_argument_group("network (as in the walkthrough, but for the cell)")
-    add = network.add_argument
-    add("--embedding", type=_whole(1), default=300, help="length of a word vector")
-    add("--hidden", type=_whole(1), default=500, help="length of a state")
+    add("--network", choices=[*_NETWORKS], default="recurrent", help="kind of network")
     add("--max-length", type=_whole(2), default=100, help="most words of a sentence")
-    add("--cell", choices=CELLS, default="gru", help="kind of recurrent cell")
-    add("--bidirectional", action="store_true", help="read the source from both ends")
-    add("--attention", choices=["none", *ATTENTIONS], default="dot", help="attention unit")
-    add("--style", choices=STYLES, default="bahdanau", help="context into the cell, or after it")
-    add("--dropout", type=_share, default=0.0, help="probability of dropout")
     add("--vocab-source", type=_whole(5), default=9_000, help="most words of the source, symbols included")
     add("--vocab-target", type=_whole(5), default=10_000, help="most words of the target, symbols included")
-    add(
-        "--subword",
-        type=_whole(0),
-        default=0,
-        metavar="N",
-        help="N pieces of words for both languages instead; 0: words",
-    )
+    about = "N pieces of words for both languages instead; 0: words"
+    add("--subword", type=_whole(0), default=0, metavar="N", help=about)
+    _add_recurrent(parser)
+    _add_transformer(parser)
     training = parser.add_argument_group("training")
     add = training.add_argument
     add("--updates", type=_whole(1), default=20_000, help="how many; more of them go on where a training ended")
     add("--batch-sentences", type=_whole(1), default=64, help="pairs in a batch")
     add("--batch-words", type=_whole(0), default=0, help="words in a batch instead; 0: so many sentences")
-    add("--learning-rate", type=_number, default=1e-3, help="of Adam")
-    add("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate")
-    add("--warmup", type=_whole(0), default=0, help="updates in which the learning rate rises")
+    add("--dropout", type=_share, help=_by_network("probability of dropout", "dropout"))
+    add("--learning-rate", type=_number, help=_by_network("of Adam", "learning_rate"))
+    add("--schedule", choices=SCHEDULES, help=_by_network("of the learning rate", "schedule"))
+    add("--warmup", type=_whole(0), help=_by_network("updates in which the learning rate rises", "warmup"))
     add("--clip", type=_number, default=1.0, help="longest gradient; 0: any")
-    add("--label-smoothing", type=_share, default=0.0, help="share of the probability that is spread")
+    about = "share of the probability that is spread"
+    add("--label-smoothing", type=_share, help=_by_network(about, "label_smoothing"))
     add("--teacher-forcing", type=_share, default=1.0, help="probability of reading the right word")
     add("--evaluate-every", type=_whole(1), default=1_000, help="updates from one held-out loss to the next")
     add("--patience", type=_whole(1), default=None, help="stop after so many held-out losses without a better one")
+    about = "try the mean of the weights at the last so many held-out losses; 1: don't"
+    add("--average", type=_whole(1), help=_by_network(about, "average"))
     add("--mixed-precision", choices=PRECISIONS, default="no", help="of matrix products")
     add("--seed", type=int, default=0, help="of everything that is drawn")
+
+
+def _add_recurrent(parser: argparse.ArgumentParser) -> None:
+    from attnlib.seq2seq import ATTENTIONS, CELLS, STYLES
+
+    own = _NETWORKS["recurrent"]
+    add = parser.add_argument_group("recurrent network (as in the walkthrough, but for the cell)").add_argument
+    add("--embedding", type=_whole(1), help=f"length of a word vector (default: {own['embedding']})")
+    add("--hidden", type=_whole(1), help=f"length of a state (default: {own['hidden']})")
+    add("--cell", choices=CELLS, help=f"kind of recurrent cell (default: {own['cell']})")
+    add("--bidirectional", action="store_true", default=None, help="read the source from both ends")
+    add("--attention", choices=["none", *ATTENTIONS], help=f"attention unit (default: {own['attention']})")
+    add("--style", choices=STYLES, help=f"context into the cell, or after it (default: {own['style']})")
+
+
+def _add_transformer(parser: argparse.ArgumentParser) -> None:
+    from attnlib.transformer import ACTIVATIONS, NORMS, POSITIONS
+
+    own = _NETWORKS["transformer"]
+    add = parser.add_argument_group("Transformer (without being asked a tiny one)").add_argument
+    add("--dim", type=_whole(1), help=f"width of the layers (default: {own['dim']})")
+    add("--heads", type=_whole(1), help=f"of every attention (default: {own['heads']})")
+    add("--key-heads", type=_whole(1), help="heads of keys and values (default: as many)")
+    add("--ffn", type=_whole(1), help=f"width inside the feed-forward networks (default: {own['ffn']})")
+    add("--layers", type=_whole(1), help=f"of encoder and decoder, each (default: {own['layers']})")
+    add("--norm", choices=NORMS, help=f"where sublayers are normalised (default: {own['norm']})")
+    add("--activation", choices=ACTIVATIONS, help=f"of the feed-forward networks (default: {own['activation']})")
+    add("--positions", choices=POSITIONS, help=f"how words know where they stand (default: {own['positions']})")
+
+
+def _by_network(about: str, name: str) -> str:
+    """Return a help text that ends with what an option is in each kind of network."""
+    defaults = ", ".join(f"{_TRAININGS[network][name]} {network}" for network in _NETWORKS)
+    return f"{about} (default: {defaults})"
 
 
 def _add_translate(parser: argparse.ArgumentParser) -> None:

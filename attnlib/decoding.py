@@ -1,10 +1,14 @@
-"""Decoding: from a trained translator to sentences, one word at a time, greedily or with a beam.
+"""Decoding: from a trained translator to sentences, one word at a time, greedily, with a beam or by chance.
 
 A translator is any module with the methods ``encode``, ``start`` and ``step`` and a ``config`` of ``source_vocab`` and
 ``max_length``, as :class:`attnlib.seq2seq.Seq2Seq`. It reads the source once (``memory = encode(source)``), starts
 (``state = start(memory)``), and is then told its own last word and asked for the next one:
 ``logits, weights, state = step(token, state, memory)``. All that it hands over is batch first, so that sentences
-that are done can leave and hypotheses can change places: :func:`select`.
+that are done can leave and hypotheses can change places: :func:`select`. Where there is no room for any number of
+steps, it has a method ``room`` that tells for how many, as :meth:`attnlib.transformer.Transformer.room`.
+
+A language model, as :class:`attnlib.transformer.LanguageModel`, has the same interface. Its sources are prompts, which
+begin with ``BOS``, and what is said goes on from them.
 """
 
 import math
@@ -24,7 +28,7 @@ Structure = TypeVar("Structure")
 
 
 class Hypothesis(NamedTuple):
-    """A translation, as :func:`greedy` and :func:`beam_search` give it."""
+    """A translation, as :func:`greedy`, :func:`beam_search` and :func:`sample` give it."""
 
     tokens: list[int]
     """Ids of the words, without begin and end of sentence."""
@@ -60,10 +64,11 @@ def greedy(
     model : torch.nn.Module
         With encode, start and step; see the module's text.
     source : (batch, key) or list of lists of int
-        Word ids; in a tensor padded with ``PAD`` at the end.
+        Word ids; in a tensor padded with ``PAD`` at the end. A language model's prompts begin with ``BOS``.
     max_length : int or None
-        How many words are said at most, the end of sentence counted. None: ``model.config.max_length``, but for a
-        sentence of n words no more than 2 n + 10, so that a model that repeats itself comes to an end.
+        How many words are said at most, the end of sentence counted and the words of a prompt not. None:
+        ``model.config.max_length``, but for a sentence of n words no more than 2 n + 10, so that a model that repeats
+        itself comes to an end, and no more than there is room for after a prompt.
     forbid_unknown : bool
         Never say the symbol of unknown words.
     batch : int
@@ -80,12 +85,12 @@ def greedy(
     TypeError
         If the source holds something else than integers, the model lacks a method, or a number is no integer.
     ValueError
-        If a sentence is empty, has padding before a word or an id outside the vocabulary; if a size is below 1; if
-        the model's logits are NaN, or leave no word possible.
+        If a sentence is empty, has padding before a word or an id outside the vocabulary; if a size is below 1, or
+        max_length above what the model has room for; if the model's logits are NaN, or leave no word possible.
 
     See Also
     --------
-    beam_search
+    beam_search, sample
 
     Examples
     --------
@@ -100,8 +105,12 @@ def greedy(
     [[4, 5, 6], [4]]
     """
 
-    def decode(chunk: Tensor, limits: Tensor) -> list[Hypothesis]:
-        return _greedy(model, chunk, limits, forbid_unknown)
+    def choose(logits: Tensor, place: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        log_probability, token = _most_likely(logits, 1, forbid_unknown)
+        return log_probability[:, 0], token[:, 0]
+
+    def decode(chunk: Tensor, limits: Tensor, numbers: list[int]) -> list[Hypothesis]:
+        return _one_by_one(model, chunk, limits, choose)
 
     return _decode(model, source, max_length, batch, decode)
 
@@ -134,7 +143,7 @@ def beam_search(
     Parameters
     ----------
     model, source, max_length, forbid_unknown
-        As for :func:`greedy`.
+        As for :func:`greedy`; a language model's prompts begin with ``BOS``.
     beam : int
         Number of open beginnings.
     length_penalty : float
@@ -188,11 +197,271 @@ def beam_search(
         raise ValueError(f"n_best is {n_best} but beam is {beam}: a beam can't promise more hypotheses than it is wide")
     _require_exponent(length_penalty)
 
-    def decode(chunk: Tensor, limits: Tensor) -> list[list[Hypothesis]]:
+    def decode(chunk: Tensor, limits: Tensor, numbers: list[int]) -> list[list[Hypothesis]]:
         search = _BeamSearch(model, chunk, limits, forbid_unknown, beam=beam, exponent=length_penalty, n_best=n_best)
         return search.run()
 
     return _decode(model, source, max_length, batch, decode)
+
+
+def sample(
+    model: nn.Module,
+    source: Integer[Tensor, "..."] | Sequence,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int,
+    max_length: int | None = None,
+    forbid_unknown: bool = False,
+    batch: int = 100,
+) -> list[Hypothesis]:
+    r"""Draw each next word, until it is the end of the sentence.
+
+    .. math:: y_t \sim \mathrm{softmax}(\mathrm{truncate}(\mathrm{logits}_t))
+
+    where the logits depend on the source and the words drawn before, and :func:`truncate` is told the temperature,
+    top_k and top_p. Padding and begin of sentence are never drawn. With a temperature of 0 the result is that of
+    :func:`greedy`.
+
+    The n-th sentence of the source draws numbers of its own, from the seed and n alone. So its translation does not
+    depend on the other sentences or on ``batch``, up to rounding, and to draw several for one sentence, pass it several
+    times.
+
+    Parameters
+    ----------
+    model, source, max_length, forbid_unknown, batch
+        As for :func:`greedy`; a language model's prompts begin with ``BOS``.
+    temperature, top_k, top_p
+        As for :func:`truncate`. Words that are never drawn don't count among the ``top_k``.
+    seed : int
+        What is drawn depends on it, and on nothing else that is random.
+
+    Returns
+    -------
+    list of Hypothesis
+        One a sentence, in their order. The log-probability, which is the score too, is that of the model itself, at
+        temperature 1 and with all words.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`greedy` and :func:`truncate`; also if the seed is not an integer.
+
+    References
+    ----------
+    Fan, Lewis and Dauphin (2018), "Hierarchical Neural Story Generation", arXiv:1805.04833, section 5.4, for the k most
+    likely; Holtzman et al. (2020), "The Curious Case of Neural Text Degeneration", arXiv:1904.09751, section 3.1.
+
+    Examples
+    --------
+    >>> class Dice(nn.Module):  # says 4 to 9, each as often as the others, and never the end
+    ...     config = type("Config", (), {"source_vocab": 9, "max_length": 50})
+    ...     def encode(self, source): return source
+    ...     def start(self, memory): return None
+    ...     def step(self, token, state, memory):
+    ...         return torch.tensor([-math.inf] * 4 + [0.0] * 6).expand(len(token), 10), None, None
+    >>> thrown = sample(Dice(), [[4]] * 1000, seed=0, max_length=6)
+    >>> counts = np.bincount([word for hypothesis in thrown for word in hypothesis.tokens])
+    >>> int(counts.sum()), bool((abs(counts[4:] - 1000) < 100).all())
+    (6000, True)
+    """
+    _require_truncation(temperature, top_k, top_p)
+    if not is_integer(seed):
+        raise TypeError(f"seed must be an integer, got {type(seed).__name__}")
+
+    def decode(chunk: Tensor, limits: Tensor, numbers: list[int]) -> list[Hypothesis]:
+        generators = [np.random.default_rng([int(seed) % 2**64, number]) for number in numbers]
+        uniform = np.stack([generator.random(int(limits.max())) for generator in generators])
+        uniform = torch.from_numpy(uniform).to(chunk.device)
+
+        def choose(logits: Tensor, place: Tensor, length: int) -> tuple[Tensor, Tensor]:
+            log_probability = _log_probabilities(logits, forbid_unknown)
+            _require_possible(log_probability.amax(dim=1), length)
+            kept = truncate(log_probability, temperature=temperature, top_k=top_k, top_p=top_p)
+            token = _drawn(kept, uniform[place, length - 1])
+            return log_probability.gather(1, token[:, None])[:, 0], token
+
+        return _one_by_one(model, chunk, limits, choose)
+
+    return _decode(model, source, max_length, batch, decode)
+
+
+def truncate(
+    logits: Float[Tensor, "*batch vocab"],
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Float[Tensor, "*batch vocab"]:
+    r"""Divide logits by a temperature, and leave only the most likely words possible.
+
+    .. math:: \mathrm{truncate}(z)_y = \begin{cases} z_y / T & y \in V \\ -\infty & \text{otherwise} \end{cases}
+
+    First the ``top_k`` most likely words stay in V. Of these, with the probabilities that softmax(z / T) gives to them
+    alone, the smallest number of most likely ones stay whose probabilities sum to at least ``top_p``. Of words that are
+    equally likely the one with the smaller id comes first.
+
+    Parameters
+    ----------
+    logits : (..., vocab)
+    temperature : float
+        T, not negative. Below 1 likely words become likelier; 0 leaves the most likely word alone, with its logit as
+        it is; large ones make all words alike.
+    top_k : int or None
+        None: all words.
+    top_p : float or None
+        Above 0, at most 1. None, as 1: all words. The most likely word is always among those that stay.
+
+    Returns
+    -------
+    logits : (..., vocab)
+        What is impossible already, -inf, stays so. Where division by the temperature would leave the range of the
+        dtype, the largest logit of each row is subtracted first, which changes no probability.
+
+    Raises
+    ------
+    TypeError
+        If a number is not of its kind.
+    ValueError
+        If the temperature is negative or infinite, top_k below 1, or top_p not above 0 and at most 1.
+
+    References
+    ----------
+    Fan, Lewis and Dauphin (2018), arXiv:1805.04833, section 5.4, for top_k; Holtzman et al. (2020), arXiv:1904.09751,
+    eq. 2, for top_p, "nucleus sampling", and eq. 4 for the temperature.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    >>> truncate(logits, top_k=3).softmax(dim=-1)
+    tensor([0.5263, 0.3158, 0.1579, 0.0000])
+    >>> truncate(logits, top_p=0.7).softmax(dim=-1)
+    tensor([0.6250, 0.3750, 0.0000, 0.0000])
+    >>> truncate(logits, temperature=0.5).softmax(dim=-1)
+    tensor([0.6849, 0.2466, 0.0616, 0.0068])
+    """
+    _require_truncation(temperature, top_k, top_p)
+    if temperature == 0:
+        top_k = 1
+    elif temperature != 1:
+        logits = _divided(logits, temperature)
+    if top_k is None and top_p is None:
+        return logits
+    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+    if top_k is not None:
+        ordered = ordered.masked_fill(torch.arange(ordered.shape[-1], device=logits.device) >= top_k, -math.inf)
+    stays = ordered > -math.inf
+    if top_p is not None and top_p < 1:
+        probability = ordered.double().softmax(dim=-1)
+        stays = stays & (probability.cumsum(dim=-1) - probability < top_p)
+    return logits.masked_fill(~torch.zeros_like(stays).scatter(-1, order, stays), -math.inf)
+
+
+def forced_weights(
+    model: nn.Module, sources: Sequence[Sequence[int]], reads: Sequence[Sequence[int]]
+) -> list[Float[Tensor, "steps key"]]:
+    """Return the weights of each step of a decoder that is told known words and not its own.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A translator with weights, in evaluation mode meanwhile.
+    sources : list of lists of int
+        Ids of the source words.
+    reads : list of lists of int
+        The words of the targets, after ``BOS``, without ``EOS``.
+
+    Returns
+    -------
+    list of Tensor
+        For each sentence one row for each word after ``BOS``: the weights of the step that ought to say it. One column
+        for each word of the source. They are on the CPU.
+
+    Raises
+    ------
+    TypeError
+        If the model lacks a method.
+    ValueError
+        If the model has no weights, there are not as many of both, or a target has nothing, not even ``BOS``.
+
+    Examples
+    --------
+    >>> from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
+    >>> model = Seq2Seq(Seq2SeqConfig(source_vocab=7, target_vocab=7, embedding_dim=4, hidden_dim=6), seed=0)
+    >>> [tuple(weights.shape) for weights in forced_weights(model, [[4, 5, 6], [4]], [[1, 4, 5], [1, 6]])]
+    [(2, 3), (1, 1)]
+    """
+    _require_translator(model)
+    if len(sources) != len(reads):
+        raise ValueError(f"there are {len(sources)} sources but {len(reads)} targets")
+    if not sources:
+        return []
+    empty = next((number for number, read in enumerate(reads) if len(read) == 0), None)
+    if empty is not None:
+        raise ValueError(f"target {empty} has nothing to read: begin it with BOS, id {BOS}")
+    device = _device(model, sources)
+    source, told = (_padded(sentences).to(device) for sentences in (sources, reads))
+    with torch.no_grad(), _evaluating(model):
+        memory = model.encode(source)
+        state, rows = model.start(memory), []
+        for token in told[:, :-1].unbind(dim=1):
+            _, weights, state = model.step(token, state, memory)
+            if weights is None:
+                raise ValueError(f"{type(model).__name__} has no weights in its steps")
+            rows.append(weights)
+    weights = torch.stack(rows, dim=1).cpu() if rows else torch.zeros(len(sources), 0, source.shape[1])
+    return [each[: len(read) - 1, : len(own)] for each, read, own in zip(weights, reads, sources, strict=True)]
+
+
+class Uncached(nn.Module):
+    """A translator that keeps nothing of the words it has said: each step reads all of them anew.
+
+    It says what the model says, slower. The encoder's output is kept, as there is nothing new in it; its keys and
+    values are not.
+
+    Parameters
+    ----------
+    model : Transformer or LanguageModel
+        Anything with a method ``step_anew``.
+
+    Raises
+    ------
+    TypeError
+        If the model lacks a method.
+
+    Examples
+    --------
+    >>> from attnlib.transformer import Transformer, TransformerConfig
+    >>> model = Transformer(TransformerConfig.tiny(source_vocab=9, target_vocab=9), seed=0)
+    >>> ours, slow = greedy(model, [[4, 5, 6]]), greedy(Uncached(model), [[4, 5, 6]])
+    >>> ours[0].tokens == slow[0].tokens
+    True
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        _require_translator(model)
+        if not hasattr(model, "step_anew"):
+            raise TypeError(f"{type(model).__name__} can't do without its state: it has no step_anew")
+        self.model, self.config = model, model.config
+
+    def room(self, words: int) -> int | None:
+        """Return what the model's method returns."""
+        return self.model.room(words)
+
+    def encode(self, source: Int[Tensor, "batch key"]) -> Any:
+        """Return what the model's method returns."""
+        return self.model.encode(source)
+
+    def start(self, memory: Any) -> Int[Tensor, "batch 0"]:
+        """Return what the model has been told before the first step: nothing."""
+        return memory.lengths.new_empty(len(memory.lengths), 0)
+
+    def step(self, token: Int[Tensor, "batch"], state: Int[Tensor, "batch told"], memory: Any) -> Any:
+        """Return the logits of the next word, the weights, and all words that the model has been told."""
+        told = torch.cat([state, token[:, None]], dim=1)
+        return self.model.step_anew(told, memory)._replace(state=told)
 
 
 def length_normaliser(length: int, exponent: float) -> float:
@@ -282,31 +551,36 @@ def _decode(
     if max_length is not None:
         require_sizes(max_length=max_length)
     sentences = _sentences(source, model.config.source_vocab)
-    limits = [_limit(model, len(sentence), max_length) for sentence in sentences]
+    limits = [_limit(model, number, len(sentence), max_length) for number, sentence in enumerate(sentences)]
     device = _device(model, source)
     answers = [None] * len(sentences)
     order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
     with torch.no_grad(), _evaluating(model):
         for first in range(0, len(order), batch):
             places = order[first : first + batch]
-            words = [torch.tensor(sentences[place]) for place in places]
-            chunk = nn.utils.rnn.pad_sequence(words, batch_first=True, padding_value=PAD).to(device)
-            decoded = decode(chunk, torch.tensor([limits[place] for place in places], device=device))
+            chunk = _padded([sentences[place] for place in places]).to(device)
+            decoded = decode(chunk, torch.tensor([limits[place] for place in places], device=device), places)
             for place, answer in zip(places, decoded, strict=True):
                 answers[place] = answer
     return answers
 
 
-def _greedy(
-    model: nn.Module, source: Int[Tensor, "batch key"], limits: Int[Tensor, " batch"], forbid_unknown: bool
+def _padded(sentences: Sequence[Sequence[int]]) -> Int[Tensor, "batch length"]:
+    words = [torch.as_tensor(sentence, dtype=torch.int64) for sentence in sentences]
+    return nn.utils.rnn.pad_sequence(words, batch_first=True, padding_value=PAD)
+
+
+def _one_by_one(
+    model: nn.Module, source: Int[Tensor, "batch key"], limits: Int[Tensor, " batch"], choose: Callable
 ) -> list[Hypothesis]:
+    """Say one word after the other: ``choose(logits, place, length)`` gives its log-probability, and itself."""
     memory = model.encode(source)
     state, token = model.start(memory), source.new_full((len(source),), BOS)
     place = torch.arange(len(source), device=source.device)  # which sentence each row is
     said: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
     for length in range(1, int(limits.max()) + 1):
         logits, weights, state = model.step(token, state, memory)
-        log_probability, token = (best[:, 0] for best in _most_likely(logits, 1, forbid_unknown))
+        log_probability, token = choose(logits, place, length)
         _require_possible(log_probability, length)
         said.append((place, token, log_probability, weights))
         goes_on = (token != EOS) & (length < limits[place])
@@ -474,6 +748,29 @@ def _most_likely(
     return best - logits.logsumexp(dim=1, keepdim=True), token + EOS
 
 
+def _log_probabilities(logits: Float[Tensor, "rows vocab"], forbid_unknown: bool) -> Float[Tensor, "rows vocab"]:
+    """Return the log-probabilities of all words; those that may not be said have -inf."""
+    log_probability = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(dim=1)
+    never = torch.tensor([PAD, BOS, UNK][: 3 if forbid_unknown else 2], device=logits.device)
+    return log_probability.index_fill(1, never, -math.inf)
+
+
+def _drawn(logits: Float[Tensor, "rows vocab"], uniform: Float[Tensor, " rows"]) -> Int[Tensor, " rows"]:
+    """Draw words with numbers from [0, 1): the first word at which the sum of the probabilities is above the number."""
+    sums = logits.double().softmax(dim=1).cumsum(dim=1)
+    number = uniform * sums[:, -1]
+    number = torch.minimum(number, torch.nextafter(sums[:, -1], torch.zeros_like(number)))  # the product may round up
+    return (sums > number[:, None]).int().argmax(dim=1)
+
+
+def _divided(logits: Float[Tensor, "*batch vocab"], temperature: float) -> Float[Tensor, "*batch vocab"]:
+    divided = logits / temperature
+    if bool((divided.isinf() & logits.isfinite()).any()):
+        largest = logits.amax(dim=-1, keepdim=True)
+        divided = (logits - largest.masked_fill(largest.isinf(), 0.0)) / temperature
+    return divided
+
+
 def _largest(
     values: Float[Tensor, "rows all"], count: int
 ) -> tuple[Float[Tensor, "rows count"], Int[Tensor, "rows count"]]:
@@ -486,8 +783,18 @@ def _largest(
     return top[:, :count], place[:, :count]
 
 
-def _limit(model: nn.Module, words: int, max_length: int | None) -> int:
-    return min(model.config.max_length, 2 * words + 10) if max_length is None else int(max_length)
+def _limit(model: nn.Module, number: int, words: int, max_length: int | None) -> int:
+    """Return how many words may be said after a sentence of so many, or raise if there is no room for them."""
+    room = model.room(words) if hasattr(model, "room") else None
+    limit = min(model.config.max_length, 2 * words + 10) if max_length is None else int(max_length)
+    if room is None or limit <= room:
+        return limit
+    if max_length is not None:
+        raise ValueError(
+            f"max_length is {limit}, but with {words} words in sentence {number} the model has room for {room}: "
+            "ask for fewer, or make a model with a larger max_length"
+        )
+    return room
 
 
 def _device(model: nn.Module, source: Tensor | Sequence) -> torch.device:
@@ -556,8 +863,24 @@ def _require_possible(log_probability: Float[Tensor, " rows"], length: int) -> N
     raise ValueError(f"the model gives probability 0 to every word that may be said as word {length}")
 
 
+def _require_truncation(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    for name, number in (("temperature", temperature), ("top_p", top_p)):
+        if number is not None or name == "temperature":
+            _require_number(name, number)
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be finite and at least 0, got {temperature}")
+    if top_k is not None:
+        require_sizes(top_k=top_k)
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+def _require_number(name: str, number: float) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {type(number).__name__}")
+
+
 def _require_exponent(exponent: float) -> None:
-    if isinstance(exponent, bool) or not isinstance(exponent, int | float | np.integer | np.floating):
-        raise TypeError(f"the length penalty must be a number, got {type(exponent).__name__}")
+    _require_number("the length penalty", exponent)
     if not 0 <= exponent < math.inf:
         raise ValueError(f"the length penalty must be finite and at least 0, got {exponent}")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from attnlib import _fused
 from attnlib._arrays import (
+    broadcasts_to,
     in_transform,
     namespace,
     require_dim,
@@ -133,19 +134,14 @@ def attend_heads(
     heads, length = query.shape[-3:-1]
     shape = (*query.shape[:-1], key.shape[-2])
     require_mask(mask, shape)
+    _require_bias(bias, shape)
     require_dropout(dropout_p)
     group = _group(heads, key.shape[-3])
-    if group > 1:
-        query, mask, bias = (
-            query.reshape(*query.shape[:-3], -1, group * length, query.shape[-1]),
-            *(
-                each if each is None or each.ndim < 2 else _below_each_other(each, heads, group, length)
-                for each in (mask, bias)
-            ),
-        )
-    attended = _attend(query, key, value, mask, bias, dropout_p, return_weights)
     if group == 1:
-        return attended
+        return _attend(query, key, value, mask, bias, dropout_p, return_weights)
+    query = query.reshape(*query.shape[:-3], heads // group, group * length, query.shape[-1])
+    mask, bias = (_below_each_other(each, heads, group, length) for each in (mask, bias))
+    attended = _attend(query, key, value, mask, bias, dropout_p, return_weights)
     apart = [each.reshape(*shape[:-1], each.shape[-1]) for each in (attended if return_weights else (attended,))]
     return tuple(apart) if return_weights else apart[0]
 
@@ -183,7 +179,7 @@ class MultiHeadAttention(nn.Module):
     Raises
     ------
     TypeError
-        If a size or the seed is not an integer.
+        If a size or the seed is not an integer, or positions is no scheme that acts inside attention.
     ValueError
         If a size is below 1, the heads can't share dim or the key heads evenly, or dropout_p is out of range.
 
@@ -225,6 +221,9 @@ class MultiHeadAttention(nn.Module):
         require_sizes(key_heads=key_heads, head_dim=head_dim, key_dim=key_dim, value_dim=value_dim)
         _group(heads, key_heads)
         require_dropout(dropout_p)
+        if positions is not None and not isinstance(positions, RelativeScheme):
+            came = type(positions).__name__
+            raise TypeError(f"positions must be a RelativeScheme such as Rotary(), got {came}")
         rng = generator_of(seed)
         self.heads, self.key_heads, self.head_dim = heads, key_heads, head_dim
         self.Qw = projection(dim, heads * head_dim, bias, rng)
@@ -292,7 +291,7 @@ class MultiHeadAttention(nn.Module):
         self._require(key=(key, self.Kw), value=(value, self.Vw))
         keys = split_heads(self.Kw(key), self.key_heads)
         if self.positions is not None:
-            keys = self.positions.turn(keys, _counted(positions, key))
+            keys = self.positions.turn(keys, _places("key_positions", positions, key.shape[:-1], key.device))
         return KeysValues(keys, split_heads(self.Vw(value), self.key_heads))
 
     def attend_to(
@@ -307,6 +306,7 @@ class MultiHeadAttention(nn.Module):
     ) -> Float[Tensor, "*batch query dim"] | tuple[Float[Tensor, "*batch query dim"], Float[Tensor, "..."]]:
         """Attend from ``query`` to what :meth:`prepare` made; parameters and result as for :meth:`forward`."""
         self._require(query=(query, self.Qw))
+        namespace(query=query, mask=mask)
         keys, values = prepared
         mask = _over_heads(mask, query, keys.shape[-2])
         queries = split_heads(self.Qw(query), self.heads)
@@ -315,7 +315,10 @@ class MultiHeadAttention(nn.Module):
             attended = attend_heads(queries, keys, values, mask, dropout_p=dropout_p, return_weights=return_weights)
             context, *weights = attended if return_weights else (attended,)
         else:
-            places = _counted(query_positions, query), _counted(key_positions, keys)
+            places = (
+                _places("query_positions", query_positions, query.shape[:-1], query.device),
+                _places("key_positions", key_positions, (*query.shape[:-2], keys.shape[-2]), query.device),
+            )
             context, *weights = self._attend_by_place(queries, keys, values, mask, places, dropout_p, return_weights)
         output = self.Ow(merge_heads(context))
         return (output, *weights) if return_weights else output
@@ -371,13 +374,20 @@ def _attend(
 
 def _group(heads: int, key_heads: int) -> int:
     """Return how many heads share a key head."""
-    if heads % key_heads:
+    if key_heads == 0 or heads % key_heads:
         raise ValueError(f"{heads} heads can't share {key_heads} key heads evenly")
     return heads // key_heads
 
 
-def _below_each_other(array: Tensor, heads: int, group: int, length: int) -> Tensor:
+def _require_bias(bias: Tensor | None, shape: tuple[int, ...]) -> None:
+    if bias is not None and not broadcasts_to(tuple(bias.shape), shape):
+        raise ValueError(f"bias has shape {tuple(bias.shape)}, which does not broadcast to scores of shape {shape}")
+
+
+def _below_each_other(array: Tensor | None, heads: int, group: int, length: int) -> Tensor | None:
     """Turn a mask or bias of (..., heads, query, key) into one of (..., key_heads, group query, key)."""
+    if array is None or array.ndim < 2:
+        return array
     array = array.expand(*array.shape[:-2], length, array.shape[-1])
     if array.ndim == 2 or array.shape[-3] == 1:  # alike in all heads
         return array.repeat(*[1] * (array.ndim - 2), group, 1)
@@ -392,5 +402,14 @@ def _over_heads(mask: Tensor | None, query: Tensor, keys: int) -> Tensor | None:
     return mask[..., None, :, :] if mask.ndim > 2 else mask
 
 
-def _counted(positions: Tensor | None, vectors: Tensor) -> Tensor:
-    return torch.arange(vectors.shape[-2], device=vectors.device) if positions is None else positions
+def _places(name: str, positions: Tensor | None, words: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return the positions of words (..., length), counted from 0 if none are given. The scheme checks their dtype."""
+    length = words[-1]
+    if positions is None:
+        return torch.arange(length, device=device)
+    if isinstance(positions, Tensor) and (
+        positions.shape[-1:] != (length,) or not broadcasts_to(positions.shape, words)
+    ):
+        shapes = " or ".join(str(tuple(shape)) for shape in dict.fromkeys([(length,), tuple(words)]))
+        raise ValueError(f"{name} must have shape {shapes}, got {tuple(positions.shape)}")
+    return positions

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from attnlib._arrays import dtype_name, require_positive, require_sizes
+from attnlib._arrays import broadcasts_to, dtype_name, require_dim, require_positive, require_sizes
 from attnlib._random import generator as generator_of
 
 PAIRINGS = ("neighbours", "halves")
@@ -125,6 +125,8 @@ def rotate(
     _require_positions("positions", positions)
     dim = vectors.shape[-1]
     _require_pairing(dim, pairing)
+    if not broadcasts_to(positions.shape, vectors.shape[:-1]):
+        raise ValueError(f"positions {tuple(positions.shape)} do not broadcast to vectors {tuple(vectors.shape)}")
     angles = _angles(positions, dim, base).to(vectors.device)
     wide = torch.promote_types(vectors.dtype, torch.float32)
     cosine, sine = angles.cos().to(wide), angles.sin().to(wide)
@@ -134,8 +136,6 @@ def rotate(
     else:
         first, second = vectors.to(wide).unflatten(-1, (-1, 2)).unbind(dim=-1)
         turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1).flatten(-2)
-    if turned.shape != vectors.shape:
-        raise ValueError(f"positions {tuple(positions.shape)} do not broadcast to vectors {tuple(vectors.shape)}")
     return turned.to(vectors.dtype)
 
 
@@ -531,6 +531,7 @@ class Shaw(RelativeScheme):
         key_positions: Int[Tensor, "..."],
     ) -> Float[Tensor, "..."]:
         """Return the queries' dot products with the vectors of the distances, divided by √d."""
+        require_dim("query", query, self.key_table.shape[-1], "this scheme")
         rows = self._rows(query_positions, key_positions)
         by_distance = query @ self.key_table.T * query.shape[-1] ** -0.5  # (..., heads, query, 2 D + 1)
         return by_distance.gather(-1, rows[..., None, :, :].expand(*query.shape[:-1], rows.shape[-1]))

@@ -19,6 +19,7 @@ from types import ModuleType
 
 import array_api_compat
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 
 from attnlib._arrays import (
@@ -26,6 +27,7 @@ from attnlib._arrays import (
     accumulation_dtype,
     constant,
     in_range,
+    in_transform,
     namespace,
     require_floating,
     require_mask,
@@ -85,6 +87,8 @@ def softmax(
     array([0.5, 0.5, 0. ])
     """
     xp, axis = _checked(scores, mask, axis, temperature)
+    if temperature == 1 and _are_finite_on_a_cpu(scores):
+        return _of_finite_tensor(scores, mask, axis)
     shifted, valid = _shifted(xp, scores, mask, axis, temperature)
     exponentials = xp.where(valid, xp.exp(shifted), 0.0)
     total = xp.sum(exponentials, axis=axis, keepdims=True)
@@ -296,6 +300,24 @@ def _shifted(xp: ModuleType, scores: Array, mask: Array | None, axis: int, tempe
     below = xp.where(valid & (wide != xp.inf), wide, base)
     with np.errstate(over="ignore"):  # a distance beyond the dtype's range is -inf, and exp makes it 0
         return (below - base) / in_range(xp, temperature, wide.dtype), valid
+
+
+def _are_finite_on_a_cpu(scores: Array) -> bool:
+    """Tell whether scores are a tensor that torch's own softmax can be trusted with; no other device is waited for."""
+    if not isinstance(scores, torch.Tensor) or scores.device.type != "cpu" or not scores.numel() or in_transform():
+        return False
+    low, high = torch.aminmax(scores.detach())
+    return bool(low > -torch.inf) and bool(high < torch.inf)
+
+
+def _of_finite_tensor(scores: torch.Tensor, mask: torch.Tensor | None, axis: int) -> torch.Tensor:
+    """Do in few passes over the memory what the formula does in many."""
+    wide = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    if mask is None:
+        return wide.softmax(axis).to(scores.dtype)
+    weights = wide.masked_fill(~mask, -torch.inf).softmax(axis)
+    empty = ~mask.expand(scores.shape).any(dim=axis, keepdim=True)
+    return (weights.masked_fill(empty, 0.0) if empty.any() else weights).to(scores.dtype)
 
 
 def _log_base(base: float | None) -> float:

@@ -11,6 +11,7 @@ before are kept in a :class:`Cache`, so that nothing is computed twice.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from attnlib.masks import causal_mask
 from attnlib.multihead import KeysValues, MultiHeadAttention
 from attnlib.positions import ALiBi, Learned, RelativeScheme, Rotary, Shaw, Sinusoidal, T5Bias
 from attnlib.seq2seq import Step
-from attnlib.symbols import SYMBOLS
+from attnlib.symbols import PAD, SYMBOLS
 
 NORMS = ("pre", "post", "none")
 """Where a sublayer is normalised: before it, after the sum, or nowhere."""
@@ -562,7 +563,7 @@ class Transformer(nn.Module):
         states, encoder = self._encode(source, mask, return_weights=True)
         require_batch("target_in", target_in, self.config.target_vocab)
         memory = self._prepared(states, mask, lengths)
-        _, own, cross = self._read(target_in, memory, return_weights=True)
+        _, own, cross = self._read(target_in, memory, weights_of=range(len(self.decoder)))
         return Weights(*(torch.stack(each, dim=1) for each in (encoder, own, cross)))
 
     def encode(self, source: Int[Tensor, "batch key"]) -> Memory:
@@ -583,6 +584,19 @@ class Transformer(nn.Module):
         features, weights, state = self._step(token, state, memory, return_weights=True)
         return Step(self.output(features), weights, state)
 
+    def step_anew(self, told: Int[Tensor, "batch told"], memory: Memory) -> Step:
+        """Return what :meth:`step` does if told these words one after the other, but read all of them at once.
+
+        Nothing is kept from one call to the next: there is no state.
+        """
+        memory = self._prepared(memory.states, memory.mask, memory.lengths)
+        features, _, cross = self._read(told, memory, weights_of=[self._aligning])
+        return Step(self.output(features[:, -1]), cross[self._aligning].mean(dim=1)[:, -1], None)
+
+    def room(self, words: int) -> int | None:
+        """Return how many steps there is room for after a source of so many words; None where there is no limit."""
+        return self.config.max_length if self.config.positions == "learned" else None
+
     @property
     def _aligning(self) -> int:
         return max(0, len(self.decoder) - 2)
@@ -597,7 +611,9 @@ class Transformer(nn.Module):
             raise ValueError(f"source has {len(source)} sentences but target_in has {len(target_in)}")
         return memory
 
-    def _encode(self, source: Tensor, mask: Tensor, *, return_weights: bool = False) -> tuple[Tensor, list[Tensor]]:
+    def _encode(
+        self, source: Tensor, mask: Tensor, *, return_weights: bool = False
+    ) -> tuple[Tensor, list[Tensor | None]]:
         x = self.dropout(_placed(self.source_embedding, self.source_positions, source, _counted(source)))
         seen = []
         for layer in self.encoder:
@@ -606,14 +622,14 @@ class Transformer(nn.Module):
         return self.encoder_norm(x), seen
 
     def _read(
-        self, target_in: Tensor, memory: Memory, *, return_weights: bool = False
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Read all words at once; return features, and of every layer the weights."""
+        self, target_in: Tensor, memory: Memory, *, weights_of: Collection[int] = ()
+    ) -> tuple[Tensor, list[Tensor | None], list[Tensor | None]]:
+        """Read all words at once; return features, and the weights of those layers."""
         x = self.dropout(_placed(self.target_embedding, self.target_positions, target_in, _counted(target_in)))
         mask = causal_mask(target_in.shape[1], like=target_in)
         own, cross = [], []
-        for layer, kept in zip(self.decoder, memory.layers, strict=True):
-            x, _, weights = layer(x, kept, memory.mask, mask=mask, return_weights=return_weights)
+        for number, (layer, kept) in enumerate(zip(self.decoder, memory.layers, strict=True)):
+            x, _, weights = layer(x, kept, memory.mask, mask=mask, return_weights=number in weights_of)
             own.append(weights[0])
             cross.append(weights[1])
         return self.decoder_norm(x), own, cross
@@ -658,6 +674,8 @@ class Prompt(NamedTuple):
     """The last word of each, which the first step reads."""
     lengths: Int[Tensor, "batch"]
     """Words of each prompt, ``BOS`` included."""
+    words: Int[Tensor, "batch key"]
+    """The prompts themselves."""
 
 
 class Continuation(NamedTuple):
@@ -773,7 +791,7 @@ class LanguageModel(nn.Module):
             cache = _empty_cache(self.config, len(self.decoder), self.embedding(source))
         else:
             cache = Cache(self._read(before)[1], positions, None if bool(mask.all()) else mask)
-        return Prompt(cache, last, lengths)
+        return Prompt(cache, last, lengths, source)
 
     def start(self, memory: Prompt) -> Continuation:
         """Return what there is before the first step."""
@@ -788,6 +806,24 @@ class LanguageModel(nn.Module):
         x = self.dropout(_placed(self.embedding, self.positions, token[:, None], place[:, None]))
         x, cache, _ = _step_through(self.decoder, x, place, cache, None, None, None)
         return Step(self.output(self.norm(x)[:, 0]), None, Continuation(cache, place + 1))
+
+    def step_anew(self, told: Int[Tensor, "batch told"], memory: Prompt) -> Step:
+        """Return what :meth:`step` does if told these words one after the other, but read all of them at once.
+
+        The prompt is read with them, in the place of the first. Nothing is kept from one call to the next: there is no
+        state.
+        """
+        said = told[:, 1:]
+        words = nn.functional.pad(memory.words[:, : int(memory.lengths.max())], (0, said.shape[1]), value=PAD)
+        places = memory.lengths[:, None] + _counted(said)
+        words = words.scatter(1, places, said)
+        last = memory.lengths - 1 + said.shape[1]
+        features = self.norm(self._read(words)[0][torch.arange(len(words), device=words.device), last])
+        return Step(self.output(features), None, None)
+
+    def room(self, words: int) -> int | None:
+        """Return how many steps there is room for after a prompt of so many words; None where there is no limit."""
+        return self.config.max_length - words + 1 if self.config.positions == "learned" else None
 
     def _read(self, words: Tensor) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Read all words at once; return the last layer's output, and keys and values of every layer."""

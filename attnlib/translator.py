@@ -14,17 +14,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attnlib._checkpoints import read_file, write_file
-from attnlib.data.batches import pad
 from attnlib.data.tokens import Subwords, Vocabulary, detokenize, tokenize
-from attnlib.decoding import Hypothesis, beam_search
+from attnlib.decoding import Hypothesis, beam_search, forced_weights
 from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
 from attnlib.symbols import BOS, SYMBOLS, UNK
+from attnlib.transformer import Transformer, TransformerConfig
 
 FORMAT = "attnlib translator, version 1"
 """What the first field of a saved translator says."""
 
 _AT_ONCE = 100  # sentences that are aligned together
-_MODELS = {"Seq2Seq": (Seq2Seq, Seq2SeqConfig)}
+_MODELS = {"Seq2Seq": (Seq2Seq, Seq2SeqConfig), "Transformer": (Transformer, TransformerConfig)}
 _VOCABULARIES = {"Vocabulary": Vocabulary, "Subwords": Subwords}
 
 
@@ -50,7 +50,7 @@ class Translator:
 
     Parameters
     ----------
-    model : Seq2Seq
+    model : Seq2Seq or Transformer
     source, target : Vocabulary or Subwords
         With as many ids as the network has of each.
     languages : pair of str or None
@@ -257,45 +257,6 @@ class Translator:
         ended = [*target, SYMBOLS[2]] if found.finished else target
         text = detokenize(said, self.languages[1])
         return Translation(text, source, ended, found.weights, found.score, found.finished)
-
-
-def forced_weights(
-    model: torch.nn.Module, sources: Sequence[list[int]], reads: Sequence[list[int]]
-) -> list[Float[Tensor, "steps words"]]:
-    """Return the weights of each step of a decoder that is given its words.
-
-    Parameters
-    ----------
-    model : Seq2Seq
-        With attention.
-    sources : list of lists of int
-        Ids of the source words.
-    reads : list of lists of int
-        What the decoder reads at each step, ``BOS`` first. The last word of a target is said, not read: it is left out
-        here, and so is ``EOS``.
-
-    Returns
-    -------
-    list of Tensor
-        For each sentence one row a step but for the last of ``reads``, which would give the end of the sentence.
-
-    Examples
-    --------
-    >>> model = Seq2Seq(Seq2SeqConfig(source_vocab=7, target_vocab=7, embedding_dim=4, hidden_dim=6), seed=0)
-    >>> [tuple(weights.shape) for weights in forced_weights(model, [[4, 5, 6], [4]], [[1, 4, 5], [1, 6]])]
-    [(2, 3), (1, 1)]
-    """
-    device = model.output.weight.device
-    source, target = pad(sources).to(device), pad(reads).to(device)
-    memory = model.encode(source)
-    state, rows = model.start(memory), []
-    for token in target[:, :-1].unbind(dim=1):
-        step = model.step(token, state, memory)
-        state = step.state
-        rows.append(step.weights)
-    weights = torch.stack(rows, dim=1).cpu()
-    sizes = zip(weights, reads, sources, strict=True)
-    return [each[: len(read) - 1, : len(own)] for each, read, own in sizes]
 
 
 def _saved(vocabulary: Vocabulary | Subwords) -> list:

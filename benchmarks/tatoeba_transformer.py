@@ -53,7 +53,7 @@ def updates_in_the_same_time(own: Task, rival: Task) -> tuple[int, dict[str, Tim
         RIVAL: _some_updates(tatoeba.network(RIVAL, rival), rival.batches("train")),
     }
     timings = compare(contestants, ROUNDS)
-    return round(RIVAL_UPDATES * timings[RIVAL].ratio, -2), timings
+    return 100 * round(RIVAL_UPDATES * timings[RIVAL].ratio / 100), timings
 
 
 def _some_updates(model: nn.Module, batches) -> Callable[[], None]:

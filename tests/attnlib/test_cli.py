@@ -17,6 +17,8 @@ from attnlib.cli import main
 from attnlib.translator import Translator
 
 SMALL = ["--embedding", "6", "--hidden", "8", "--valid", "10", "--test", "10", "--batch-sentences", "16", "--quiet"]
+TINY = ["--network", "transformer", "--dim", "8", "--heads", "2", "--ffn", "12", "--layers", "1"]
+TINY += ["--valid", "10", "--test", "10", "--batch-sentences", "16", "--quiet"]
 GRAMMAR = ["--grammar", "120", "--lemmas", "45", "--learning-rate", "0.02", *SMALL]
 
 
@@ -102,6 +104,32 @@ class TestTrain:
         assert translator.lowercase == ("--lowercase" in options)
         assert (translator.model.attention is None) == ("none" in options)
         assert run("evaluate", "--model", tmp_path / "out") == 0
+
+    @pytest.mark.parametrize(
+        ("options", "tied"),
+        [
+            (["--subword", "60"], "all"),
+            (["--positions", "rotary", "--key-heads", "1", "--norm", "post", "--activation", "swiglu"], "target"),
+        ],
+    )
+    def test_a_transformer_is_trained_translates_and_is_measured(self, options, tied, tmp_path, capsys):
+        out = tmp_path / "out"
+        train = ["train", "--grammar", 120, "--lemmas", 45, *TINY, *options, "--evaluate-every", 2, "--out", out]
+        for updates in (3, 6):
+            assert run(*train, "--updates", updates) == 0
+        assert json.loads((out / "settings.json").read_text())["label_smoothing"] == 0.1
+        history = json.loads((out / "history.json").read_text())
+        assert len(history["losses"]) == 6
+        assert history["averaged"] > 0
+        config = Translator.load(out / "model.pt").model.config
+        assert (type(config).__name__, config.dim, config.tied, config.dropout_p) == ("TransformerConfig", 8, tied, 0.1)
+        capsys.readouterr()
+        assert run("translate", "i love you", "--model", out, "--plot", tmp_path / "plot.svg") == 0
+        assert capsys.readouterr().out.strip()
+        assert (tmp_path / "plot.svg").stat().st_size > 0
+        assert run("evaluate", "--model", out, "--json", tmp_path / "measured.json") == 0
+        measured = json.loads((tmp_path / "measured.json").read_text())
+        assert (measured["alignment error rate"] is None) == ("--subword" in options)
 
     def test_settings_of_a_training_that_never_began_bind_nobody(self, trained, tmp_path):
         settings = json.loads((trained / "settings.json").read_text())
@@ -320,6 +348,29 @@ class TestFailures:
     def test_numbers_out_of_range_are_named(self, options, message, capsys, tmp_path):
         status, said = failure(capsys, "train", "--grammar", 100, *options, "--out", tmp_path / "out")
         assert status == 2
+        assert message in said
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--network", "transformer", "--cell", "gru"], "--cell is about --network recurrent"),
+            (["--network", "transformer", "--bidirectional"], "--bidirectional is about --network recurrent"),
+            (["--heads", "2"], "--heads is about --network transformer"),
+        ],
+    )
+    def test_options_of_the_other_network_are_refused(self, options, message, capsys, tmp_path):
+        status, said = failure(capsys, "train", "--grammar", 100, *options, "--out", tmp_path / "out")
+        assert status == 2
+        assert message in said
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [(["--heads", "3"], "3 heads can't share dim 8"), (["--heads", "8", "--positions", "rotary"], "in pairs")],
+    )
+    def test_a_transformer_that_cannot_be_is_named(self, options, message, capsys, tmp_path):
+        train = ["train", "--grammar", 100, *TINY, *options, "--updates", 2, "--out", tmp_path / "out"]
+        status, said = failure(capsys, *train)
+        assert status == 1
         assert message in said
 
     def test_lemmas_without_the_grammar(self, capsys, tmp_path):

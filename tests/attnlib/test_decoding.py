@@ -1,4 +1,4 @@
-"""Greedy and beam search, against every sentence that a small model can say, and on real translators."""
+"""Greedy and beam search, against every sentence that a small model can say, and on real translators; sampling."""
 
 import itertools
 import math
@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from attnlib.decoding import Hypothesis, beam_search, greedy, length_normaliser, select
+from attnlib import decoding
+from attnlib.decoding import (
+    Hypothesis,
+    Uncached,
+    beam_search,
+    forced_weights,
+    greedy,
+    length_normaliser,
+    sample,
+    select,
+    truncate,
+)
 from attnlib.seq2seq import ATTENTIONS, CELLS, STYLES, Seq2Seq, Seq2SeqConfig
 from attnlib.symbols import BOS, EOS, PAD, UNK
 
@@ -161,6 +172,14 @@ def assert_same(one, other, tolerance=1e-12):
 
 def raises(message, error=ValueError):
     return pytest.raises(error, match=f"^{re.escape(message)}")
+
+
+def sample_of_zero(model, source, **how):
+    return sample(model, source, seed=0, **how)
+
+
+def best_of_two(model, source, **how):
+    return [best for (best,) in beam_search(model, source, beam=2, **how)]
 
 
 sources = st.lists(st.lists(st.integers(UNK, 8), min_size=1, max_size=6), min_size=1, max_size=6)
@@ -378,6 +397,240 @@ def test_half_precision_logits_are_summed_in_more():
     assert one.log_probability == pytest.approx(total, abs=1e-5)
 
 
+# Words drawn by chance
+
+temperatures = st.sampled_from([0.0, 0.3, 1.0, 2.5])
+top_ks = st.none() | st.integers(1, 8)
+top_ps = st.none() | st.integers(0, 999).map(lambda n: (n + 0.314) / 1000)  # no sum of equal shares is that number
+
+
+def kept_by_hand(logits, temperature, top_k, top_p):
+    """Return the words that stay with their probabilities, from the definition."""
+    order = sorted((v for v, z in enumerate(logits) if z > -math.inf), key=lambda v: (-logits[v], v))
+    if temperature == 0:
+        return {order[0]: 1.0}
+    order = order[:top_k]
+    shares = [math.exp((logits[v] - logits[order[0]]) / temperature) for v in order]
+    total, number = math.fsum(shares), 1
+    while top_p is not None and number < len(order) and math.fsum(shares[:number]) / total < top_p:
+        number += 1
+    number = len(order) if top_p is None else number
+    return {v: share / math.fsum(shares[:number]) for v, share in zip(order[:number], shares, strict=False)}
+
+
+@given(
+    st.lists(st.sampled_from([-math.inf, -2.0, -1.0, -0.5, 0.0, 0.7, 1.5]), min_size=2, max_size=8),
+    temperatures,
+    top_ks,
+    top_ps,
+)
+def test_truncation_is_its_definition(logits, temperature, top_k, top_p):
+    logits[len(logits) // 2] = 0.3
+    rows = torch.tensor([logits, logits[::-1]], dtype=torch.float64)
+    before = rows.clone()
+    truncated = truncate(rows, temperature=temperature, top_k=top_k, top_p=top_p)
+    assert torch.equal(rows, before)
+    assert truncated.dtype == torch.float64
+    for row, own in zip(truncated, rows.tolist(), strict=True):
+        kept = kept_by_hand(own, temperature, top_k, top_p)
+        assert [v for v, z in enumerate(row.tolist()) if z > -math.inf] == sorted(kept)
+        assert row.softmax(-1)[sorted(kept)].tolist() == pytest.approx([kept[v] for v in sorted(kept)])
+        for v in kept:
+            assert row[v].item() == pytest.approx(own[v] / (temperature or 1.0))
+
+
+def test_without_a_wish_logits_stay_as_they_are():
+    logits = torch.randn(2, 3, 5)
+    for nothing in ({}, {"top_p": 1.0}, {"top_k": 5}, {"top_k": 50, "top_p": 1}):
+        assert torch.equal(truncate(logits, **nothing), logits)
+    tail = torch.tensor([40.0, 0.0, -50.0])  # all of float64 is in the first word
+    assert torch.equal(truncate(tail, top_p=1.0), tail)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_temperatures_so_low_that_division_overflows(dtype):
+    logits = torch.tensor([[1.0, 3.0, 2.0, -math.inf], [-1.0, -2.0, -1.5, -1.0], [-math.inf] * 4], dtype=dtype)
+    for temperature in (1e-5 if dtype == torch.float16 else 1e-38, 1e-308):
+        truncated = truncate(logits, temperature=temperature)
+        assert truncated.dtype == dtype
+        assert truncated[:2].float().softmax(-1).tolist() == [[0, 1, 0, 0], [0.5, 0, 0, 0.5]]
+        assert (truncated[2] == -math.inf).all()
+    assert truncate(logits, temperature=0)[:2].float().softmax(-1).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0]]
+    assert (truncate(logits, temperature=0, top_p=0.5)[2] == -math.inf).all()
+
+
+def sample_by_hand(model, words, number, *, seed, max_length, forbidden, **how):
+    """Draw one sentence: the first word at which the sum of the probabilities is above the number drawn."""
+    source = torch.tensor([words])
+    rng, memory = np.random.default_rng([seed, number]), model.encode(source)
+    state, tokens, total = model.start(memory), [BOS], 0.0
+    while len(tokens) <= max_length and tokens[-1:] != [EOS]:
+        logits, _, state = model.step(torch.tensor(tokens[-1:]), state, memory)
+        allowed = [-math.inf if v in forbidden else z for v, z in enumerate(logits[0].tolist())]
+        kept, drawn, sum_ = kept_by_hand(allowed, **how), rng.random(), 0.0
+        for word in sorted(kept):
+            sum_ += kept[word]
+            if sum_ > drawn:
+                break
+        total += float(logits[0].log_softmax(-1)[word])
+        tokens.append(word)
+    return [token for token in tokens[1:] if token != EOS], total, tokens[-1] == EOS
+
+
+@given(seeds, sources, temperatures, top_ks, top_ps, st.booleans(), st.integers(1, 6))
+@settings(max_examples=40)
+def test_samples_against_a_loop(seed, source, temperature, top_k, top_p, forbid_unknown, max_length):
+    model = Told(7, seed=seed)
+    how = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    found = sample(model, source, seed=seed, max_length=max_length, forbid_unknown=forbid_unknown, **how)
+    forbidden = [PAD, BOS, *([UNK] if forbid_unknown else [])]
+    for number, (words, one) in enumerate(zip(source, found, strict=True)):
+        tokens, total, finished = sample_by_hand(
+            model, words, number, seed=seed, max_length=max_length, forbidden=forbidden, **how
+        )
+        assert (one.tokens, one.finished) == (tokens, finished)
+        assert one.log_probability == one.score == pytest.approx(total, abs=1e-12)
+        _, weights = said_alone(model, words, [*tokens, EOS] if finished else tokens)
+        torch.testing.assert_close(one.weights, weights, rtol=0, atol=1e-12)
+
+
+@given(seeds, sources, st.booleans(), st.sampled_from([None, 2.0]))
+@settings(max_examples=20)
+def test_samples_of_temperature_zero_are_greedy(seed, source, forbid_unknown, levels):
+    model = Told(6, seed=seed, levels=levels)
+    cold = sample(model, source, temperature=0, seed=seed, forbid_unknown=forbid_unknown)
+    for one, other in zip(cold, greedy(model, source, forbid_unknown=forbid_unknown), strict=True):
+        assert_same(one, other)
+    for one, other in zip(sample(model, source, top_k=1, seed=seed), greedy(model, source), strict=True):
+        assert_same(one, other)
+
+
+@given(seeds, sources, st.integers(1, 7), st.integers(1, 6))
+@settings(max_examples=20)
+def test_a_sample_depends_on_the_seed_and_its_number_alone(seed, source, batch, max_length):
+    model = Told(6, seed=seed)
+    draw = sample(model, source, seed=seed, max_length=6)
+    for one, other in zip(draw, sample(model, padded(source), seed=seed, batch=batch, max_length=6), strict=True):
+        assert_same(one, other)
+    for one, other in zip(draw, sample(model, source[: len(source) // 2 + 1], seed=seed, max_length=6), strict=False):
+        assert_same(one, other)
+    for one, other in zip(draw, sample(model, source, seed=seed, max_length=max_length), strict=True):
+        assert one.tokens[:max_length] == other.tokens
+
+
+def test_samples_differ_by_seed_and_number():
+    source = [[4, 5]] * 30
+    drawn = [[found.tokens for found in sample(Told(), source, seed=seed)] for seed in (0, 1, 0, -1, 2**64 - 1)]
+    assert len({tuple(tokens) for tokens in drawn[0]}) > 10
+    assert sum(one != other for one, other in zip(drawn[0], drawn[1], strict=True)) > 10
+    assert drawn[0] == drawn[2]
+    assert drawn[3] == drawn[4]
+    assert drawn[3] != drawn[0]
+    assert [found.tokens for found in sample(Told(), source, seed=np.int64(1))] == drawn[1]
+
+
+def test_words_are_drawn_as_often_as_they_are_probable():
+    table = np.tile([0.1, 0.2, 0.05, 0.1, 0.25, 0.3], (6, 1))
+    source, number = [[4]] * 4000, 4000
+
+    def shares(**how):
+        said = [(found.tokens or [EOS])[0] for found in sample(Scripted(table), source, seed=0, max_length=1, **how)]
+        return np.bincount(said, minlength=6) / number
+
+    for how, expected in (
+        ({}, [0, 0, 0.05, 0.1, 0.25, 0.3]),
+        ({"forbid_unknown": True}, [0, 0, 0.05, 0, 0.25, 0.3]),
+        ({"temperature": 0.5}, [0, 0, 0.0025, 0.01, 0.0625, 0.09]),
+        ({"top_k": 2}, [0, 0, 0, 0, 0.25, 0.3]),
+        ({"top_p": 0.8}, [0, 0, 0, 0.1, 0.25, 0.3]),
+        ({"top_p": 0.4}, [0, 0, 0, 0, 0, 0.3]),
+    ):
+        wanted = np.array(expected) / sum(expected)
+        drawn = shares(**how)
+        assert (drawn[wanted == 0] == 0).all()
+        assert (abs(drawn - wanted) <= 4 * np.sqrt(wanted * (1 - wanted) / number)).all()
+
+
+class Fixed:
+    """Draws one number again and again."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def random(self, count):
+        return np.full(count, self.number)
+
+
+@pytest.mark.parametrize("number", [0.0, math.nextafter(1, 0)])
+def test_the_smallest_and_largest_numbers_draw_possible_words(monkeypatch, number):
+    monkeypatch.setattr(decoding.np.random, "default_rng", lambda seed: Fixed(number))
+    for last in np.random.RandomState(0).dirichlet(np.ones(5), size=200):
+        table = np.tile([0.5, 0, 0, *last, 0, 0], (10, 1))
+        (found,) = sample(Scripted(table), [[4]], seed=0, max_length=1)
+        assert found.tokens == ([3] if number == 0 else [7])
+
+
+def test_a_language_models_kind_of_room():
+    endless = np.zeros((6, 6))
+    endless[:, 4] = 1.0
+    model = Scripted(endless)
+    model.room = lambda words: 15 - words
+    for decode in (greedy, sample_of_zero, best_of_two):
+        assert [len(found.tokens) for found in decode(model, [[5], [5] * 4])] == [12, 11]
+        assert [len(found.tokens) for found in decode(model, [[5], [5] * 4], max_length=11)] == [11, 11]
+        with raises(
+            "max_length is 12, but with 4 words in sentence 1 the model has room for 11: ask for fewer, or make a model"
+        ):
+            decode(model, [[5], [5] * 4], max_length=12)
+
+
+# Known words
+
+
+@given(
+    seeds,
+    st.lists(st.tuples(st.lists(st.integers(3, 8), min_size=1, max_size=5), st.lists(st.integers(3, 5))), max_size=5),
+)
+@settings(max_examples=20)
+def test_forced_weights_are_those_of_steps_one_by_one(seed, pairs):
+    model = Told(6, seed=seed)
+    found = forced_weights(model, [source for source, _ in pairs], [[BOS, *target] for _, target in pairs])
+    assert len(found) == len(pairs)
+    for weights, (source, target) in zip(found, pairs, strict=True):
+        if target:
+            torch.testing.assert_close(weights, said_alone(model, source, target)[1], rtol=0, atol=1e-12)
+        else:
+            assert weights.shape == (0, len(source))
+
+
+def test_forced_weights_of_a_real_translator():
+    model = translator(attention="additive", dropout_p=0.5).train()
+    sources, targets = [[4, 5, 6], [7]], [[4, 5], [6, 7, 4]]
+    one, two = (forced_weights(model, sources, [[BOS, *target] for target in targets]) for _ in range(2))
+    assert model.training
+    for weights, again, source, target in zip(one, two, sources, targets, strict=True):
+        assert not weights.requires_grad
+        torch.testing.assert_close(weights, again, rtol=0, atol=0)
+        model.eval()
+        with torch.no_grad():
+            torch.testing.assert_close(weights, said_alone(model, source, target)[1])
+        model.train()
+    as_arrays = forced_weights(model, [np.array(source) for source in sources], [torch.tensor([1, 4, 5]), (1, 6, 7, 4)])
+    for weights, again in zip(one, as_arrays, strict=True):
+        torch.testing.assert_close(weights, again, rtol=0, atol=0)
+
+
+def test_what_forced_weights_refuse():
+    with raises("Seq2Seq has no weights in its steps"):
+        forced_weights(translator(attention=None), [[4]], [[BOS, 4]])
+    with raises("there are 1 sources but 2 targets"):
+        forced_weights(Told(), [[4]], [[BOS], [BOS]])
+    with raises("target 1 has nothing to read: begin it with BOS, id 1"):
+        forced_weights(Told(), [[4], [5]], [[BOS], []])
+    with raises("Linear can't translate: it has no encode, start, step, config", TypeError):
+        forced_weights(nn.Linear(2, 2), [[4]], [[BOS, 4]])
+
+
 # What leaves, and when a search is over
 
 
@@ -520,7 +773,7 @@ def test_the_normaliser():
 # What stays as it was
 
 
-@pytest.mark.parametrize("function", [greedy, beam_search])
+@pytest.mark.parametrize("function", [greedy, beam_search, sample_of_zero])
 def test_modes_randomness_gradients_and_arguments_are_left_alone(function):
     model = translator(dropout_p=0.5).train()
     model.encoder.eval()
@@ -533,8 +786,9 @@ def test_modes_randomness_gradients_and_arguments_are_left_alone(function):
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(source, kept)
     assert torch.is_grad_enabled()
-    for first, second in zip(*([x] if function is greedy else itertools.chain(*x) for x in (one, two)), strict=True):
-        for a, b in zip(first, second, strict=True) if function is greedy else [(first, second)]:
+    flat = function is not beam_search
+    for first, second in zip(*([x] if flat else itertools.chain(*x) for x in (one, two)), strict=True):
+        for a, b in zip(first, second, strict=True) if flat else [(first, second)]:
             assert_same(a, b, 0)
             assert not a.weights.requires_grad
             assert not a.weights.is_inference()
@@ -603,7 +857,7 @@ def test_select_refuses():
 # What they refuse
 
 
-@pytest.mark.parametrize("function", [greedy, beam_search])
+@pytest.mark.parametrize("function", [greedy, beam_search, sample_of_zero])
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -667,11 +921,46 @@ def test_kinds_of_numbers_they_refuse(unchecked):
 
 
 def test_models_they_refuse():
-    with raises("Linear can't translate: it has no encode, start, step, config", TypeError):
-        greedy(nn.Linear(2, 2), [[4]])
+    for function in (greedy, beam_search, sample_of_zero, lambda model, source: Uncached(model)):
+        with raises("Linear can't translate: it has no encode, start, step, config", TypeError):
+            function(nn.Linear(2, 2), [[4]])
+    with raises("Seq2Seq can't do without its state: it has no step_anew", TypeError):
+        Uncached(translator())
 
 
-@pytest.mark.parametrize("function", [greedy, beam_search])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"temperature": -0.1}, "temperature must be finite and at least 0, got -0.1"),
+        ({"temperature": math.inf}, "temperature must be finite and at least 0, got inf"),
+        ({"temperature": math.nan}, "temperature must be finite and at least 0, got nan"),
+        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"top_p": 0.0}, "top_p must be above 0 and at most 1, got 0.0"),
+        ({"top_p": 1.01}, "top_p must be above 0 and at most 1, got 1.01"),
+        ({"top_p": math.nan}, "top_p must be above 0 and at most 1, got nan"),
+    ],
+)
+def test_truncations_they_refuse(wrong, message):
+    with raises(message):
+        truncate(torch.zeros(1, 3), **wrong)
+    with raises(message):
+        sample(Told(), [], seed=0, **wrong)
+
+
+def test_kinds_of_truncations_they_refuse(unchecked):
+    for wrong, message in (
+        ({"temperature": None}, "temperature must be a number, got NoneType"),
+        ({"temperature": True}, "temperature must be a number, got bool"),
+        ({"top_k": 2.0}, "top_k must be an integer, got float"),
+        ({"top_p": "half"}, "top_p must be a number, got str"),
+        ({"seed": 0.5}, "seed must be an integer, got float"),
+        ({"seed": None}, "seed must be an integer, got NoneType"),
+    ):
+        with raises(message, TypeError):
+            sample(Told(), [[4]], **{"seed": 0, **wrong})
+
+
+@pytest.mark.parametrize("function", [greedy, beam_search, sample_of_zero])
 def test_logits_without_a_meaning(function):
     broken = translator()
     with torch.no_grad():

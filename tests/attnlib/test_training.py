@@ -31,12 +31,14 @@ from attnlib.training import (
     History,
     TeacherForcing,
     TrainingConfig,
+    average_weights,
     held_out_loss,
     learning_rate_at,
     perplexity,
     smoothed_cross_entropy,
     train,
 )
+from attnlib.transformer import LanguageModel, LanguageModelConfig, Transformer, TransformerConfig
 from tests.attnlib.strategies import fails
 
 VOCAB = 12
@@ -165,6 +167,20 @@ def test_padding_is_never_rewarded(smoothing):
     assert probabilities[0].tolist() == pytest.approx(expected, abs=1e-3)
 
 
+@given(st.integers(2, 6), st.floats(0, 0.9), st.integers(0, 1000))
+def test_the_gradient_is_what_the_model_says_too_much(vocab, smoothing, seed):
+    rng = torch.Generator().manual_seed(seed)
+    logits = torch.randn(4, vocab, generator=rng, dtype=torch.float64, requires_grad=True)
+    gold = torch.randint(1, vocab, (4,), generator=rng)
+    gold[seed % 4] = PAD
+    smoothed_cross_entropy(logits, gold, smoothing).backward()
+    share = torch.full((vocab,), smoothing / (vocab - 1), dtype=torch.float64)
+    share[PAD] = 0.0  # nothing of what is spread goes to padding, so that all it gets is too much
+    for row, word, probabilities in zip(logits.grad, gold, logits.detach().softmax(-1), strict=True):
+        wanted = share + (1 - smoothing) * nn.functional.one_hot(word, vocab)
+        torch.testing.assert_close(row, (word != PAD) * (probabilities - wanted) / 3)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_half_precision_is_summed_in_float32(dtype, smoothing):
@@ -245,6 +261,13 @@ def test_schedules_are_their_formulas(warmup, update, peak):
     assert learning_rate_at(falling, steps) == pytest.approx(peak)
 
 
+@given(st.integers(1, 2048), st.integers(1, 8000), st.integers(1, 100_000))
+def test_the_papers_schedule(dim, warmup, update):
+    config = TrainingConfig(updates=1, learning_rate=(dim * warmup) ** -0.5, schedule="inverse_sqrt", warmup=warmup)
+    expected = dim**-0.5 * min(update**-0.5, update * warmup**-1.5)
+    assert learning_rate_at(config, update) == pytest.approx(expected, rel=1e-12)
+
+
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 100), st.integers(0, 300))
 def test_teacher_forcing_decays_in_a_line(start, end, updates, update):
     decay = TeacherForcing(start, end, updates)
@@ -273,6 +296,8 @@ def test_teacher_forcing_decays_in_a_line(start, end, updates, update):
         ({"weight_decay": math.inf}, ValueError, "weight_decay must be at least 0 and finite, got inf"),
         ({"evaluate_every": 0}, ValueError, "evaluate_every must be at least 1, got 0"),
         ({"patience": 0}, ValueError, "patience must be at least 1, got 0"),
+        ({"average": 0}, ValueError, "average must be at least 1, got 0"),
+        ({"average": 2.0}, TypeError, "average must be an integer, got float"),
         ({"checkpoint_every": 2.0}, TypeError, "checkpoint_every must be an integer, got float"),
         ({"checkpoint_minutes": -1}, ValueError, "checkpoint_minutes must be a positive finite number, got -1"),
         ({"mixed_precision": "int8"}, ValueError, "mixed_precision must be one of no, bf16, fp16, got 'int8'"),
@@ -525,6 +550,129 @@ def test_best_weights_from_before_an_interruption_come_back(tmp_path):
 def test_patience_needs_held_out_sentences():
     with fails(ValueError, "config has a patience but there is no held-out loss to wait for; pass valid="):
         train(translator(), batches_of(), config=TrainingConfig(updates=1, patience=1))
+
+
+# The mean of the last weights
+
+
+def averaged(*, callback=None, checkpoint=None, **changes):
+    """Train at a rate that makes the weights go to and fro; return the model, its history, and the weights seen."""
+    seen, model = {}, translator()
+    config = TrainingConfig(**{"updates": 12, "learning_rate": 0.1, "evaluate_every": 2, "average": 3, **changes})
+
+    def keep(history):
+        seen[history.updates] = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        if callback is not None:
+            callback(history)
+
+    how = {"valid": batches_of(), "checkpoint": checkpoint, "callback": keep}
+    return model, train(model, batches_of(), config=config, **how), seen
+
+
+def mean_by_hand(*states):
+    return {name: sum(state[name].double() for state in states) / len(states) for name in states[0]}
+
+
+def loss_of(weights):
+    model = translator()
+    model.load_state_dict(weights)
+    return held_out_loss(model, batches_of())
+
+
+def assert_weights(model, expected):
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor.double(), expected[name].double(), rtol=1e-6, atol=1e-7)
+
+
+def test_the_mean_of_the_last_weights_is_kept_if_it_is_better():
+    model, history, seen = averaged()
+    expected = mean_by_hand(seen[8], seen[10], seen[12])
+    assert_weights(model, expected)
+    assert history.averaged == pytest.approx(loss_of(expected), rel=1e-6)
+    assert history.averaged == pytest.approx(held_out_loss(model, batches_of()), rel=1e-6)
+    assert history.averaged < history.best.loss - 0.01
+    assert not model.training
+    assert len(history.evaluations) == 6, "the mean's is not one of them"
+    assert History.from_dict(history.to_dict()) == history
+    alone, plain, _ = averaged(average=1)
+    assert plain.averaged is None
+    assert (plain.losses, plain.evaluations) == (history.losses, history.evaluations), "nothing else changes"
+    assert held_out_loss(alone, batches_of()) == pytest.approx(plain.best.loss)
+
+
+def test_the_mean_of_the_last_weights_is_dropped_if_it_is_worse():
+    model, history, seen = averaged(learning_rate=0.003, updates=8, average=4)
+    assert history.best.update == 8, "it gets better and better"
+    assert history.averaged == pytest.approx(loss_of(mean_by_hand(*(seen[at] for at in (2, 4, 6, 8)))), rel=1e-6)
+    assert history.averaged > history.best.loss + 0.01
+    assert_weights(model, seen[8])
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [({"average": 50}, (2, 4, 6, 8, 10, 12)), ({"average": 2}, (10, 12)), ({"evaluate_every": 5}, (5, 10, 12))],
+)
+def test_which_weights_are_averaged(changes, places):
+    _, history, seen = averaged(**changes)
+    assert history.averaged == pytest.approx(loss_of(mean_by_hand(*(seen[at] for at in places))), rel=1e-6)
+
+
+def test_one_evaluation_has_no_mean():
+    model, history, seen = averaged(evaluate_every=12)
+    assert history.averaged is None
+    assert_weights(model, seen[12])
+
+
+@pytest.mark.parametrize("at", [3, 6, 11])
+def test_an_interruption_changes_no_mean(tmp_path, at):
+    path = tmp_path / "c.pt"
+    model, history, seen = averaged(callback=interrupted_after(at), checkpoint=path)
+    assert history.interrupted
+    assert history.averaged is None
+    assert_weights(model, seen[at])
+    whole, expected, _ = averaged()
+    for _ in range(2):  # from the interruption, then from the end
+        model, history, _ = averaged(checkpoint=path)
+        assert history.averaged == expected.averaged
+        assert history.evaluations == expected.evaluations
+        assert same_weights(model, whole)
+
+
+def test_a_mean_needs_held_out_sentences():
+    message = "config averages the weights at the last held-out losses but there are none; pass valid="
+    with fails(ValueError, message):
+        train(translator(), batches_of(), config=TrainingConfig(updates=1, average=2))
+
+
+@given(st.integers(1, 5), st.integers(0, 1000))
+def test_weights_are_averaged_in_double_precision(number, seed):
+    rng = torch.Generator().manual_seed(seed)
+    states = [
+        {
+            "half": torch.randn(2, 3, generator=rng).half(),
+            "single": 1e6 * torch.randn(4, generator=rng),
+            "steps": torch.tensor(count),
+        }
+        for count in range(number)
+    ]
+    kept = [{name: tensor.clone() for name, tensor in state.items()} for state in states]
+    mean = average_weights(states)
+    assert [list(state) for state in states] == [list(mean)] * number
+    for name in ("half", "single"):
+        exact = np.mean([state[name].double().numpy() for state in states], axis=0)
+        assert mean[name].dtype == states[0][name].dtype
+        assert torch.equal(mean[name], torch.tensor(exact).to(mean[name].dtype))
+    assert mean["steps"].item() == number - 1
+    for state, before in zip(states, kept, strict=True):
+        assert all(torch.equal(tensor, before[name]) for name, tensor in state.items())
+
+
+def test_weights_that_cant_be_averaged():
+    with fails(ValueError, "there are no weights to average"):
+        average_weights([])
+    for other in ({"v": torch.zeros(2)}, {"w": torch.zeros(3)}, {}, {"w": torch.zeros(2), "v": torch.zeros(2)}):
+        with fails(ValueError, "weights of one model have the same names and shapes, and these have not"):
+            average_weights([{"w": torch.zeros(2)}, other])
 
 
 # Going on
@@ -982,18 +1130,18 @@ def test_the_best_is_the_first_of_the_lowest():
 # Several processes
 
 TOGETHER = """
-import json, sys
+import json, os, sys
+from pathlib import Path
 import torch
-from tests.attnlib.test_training import Epochs, SPREAD, batches_of, translator
+from tests.attnlib.test_training import MODELS, Epochs, batches_of, with_spare
 from attnlib.training import train
 torch.set_num_threads(1)
-import os
-rank = int(os.environ["RANK"])
-model = translator(seed=rank, cell="lstm")
-model.spare = torch.nn.Linear(2, 2)
-history = train(model, Epochs(batches_of()), config=SPREAD, valid=batches_of(9), checkpoint=sys.argv[1], progress=False)
-if rank == 0:
-    open(sys.argv[2], "w").write(json.dumps(history.to_dict()))
+rank, folder = int(os.environ["RANK"]), Path(sys.argv[1])
+for name, (make, arrange, config) in MODELS.items():
+    model, batches, valid = with_spare(make(seed=rank)), Epochs(arrange(batches_of())), arrange(batches_of(9))
+    history = train(model, batches, config=config, valid=valid, checkpoint=folder / f"{name}.pt", progress=False)
+    if rank == 0:
+        (folder / f"{name}.json").write_text(json.dumps(history.to_dict()))
 torch.distributed.barrier()
 torch.distributed.destroy_process_group()
 """
@@ -1001,24 +1149,64 @@ torch.distributed.destroy_process_group()
 SPREAD = replace(STOCHASTIC, clip_norm=0.5, weight_decay=0.01)
 
 
-def test_two_processes_give_the_losses_of_one(tmp_path):
-    program, result, path = tmp_path / "together.py", tmp_path / "history.json", tmp_path / "c.pt"
+def transformer(seed=0, **changes):
+    sizes = {"dim": 8, "heads": 2, "ffn_dim": 12, "encoder_layers": 1, "decoder_layers": 2, "dropout_p": 0.0}
+    return Transformer(TransformerConfig(source_vocab=VOCAB, target_vocab=VOCAB, **{**sizes, **changes}), seed=seed)
+
+
+def language_model(seed=0):
+    return LanguageModel(
+        LanguageModelConfig(vocab=VOCAB, dim=8, heads=2, ffn_dim=12, layers=1, dropout_p=0.0), seed=seed
+    )
+
+
+def without_source(batches):
+    return [(target[:, :0], target) for _, target in batches]
+
+
+MODELS = {
+    "Seq2Seq": (partial(translator, cell="lstm"), list, SPREAD),
+    "Transformer": (transformer, list, replace(SPREAD, average=3)),
+    "LanguageModel": (language_model, without_source, replace(SPREAD, teacher_forcing=1.0)),
+}
+"""How to make a model, what its batches are made of pairs by, and how it is trained."""
+
+
+def with_spare(model):
+    """Give a model a layer that it doesn't use."""
+    model.spare = nn.Linear(2, 2)
+    return model
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """Train every model in two processes."""
+    folder = tmp_path_factory.mktemp("together")
+    program = folder / "together.py"
     program.write_text(TOGETHER)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    command = [*launch, str(program), str(path), str(result)]
+    command = [*launch, str(program), str(folder)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr[-3000:]
-    together = History.from_dict(json.loads(result.read_text()))
-    model = translator(seed=0, cell="lstm")
-    model.spare = nn.Linear(2, 2)
-    alone = train(model, Epochs(batches_of()), config=SPREAD, valid=batches_of(9))
-    assert together.losses == pytest.approx(alone.losses, rel=1e-5)
-    assert together.gradient_norms == pytest.approx(alone.gradient_norms, rel=1e-4)
-    assert together.words == alone.words
-    losses = ([loss for _, loss in history.evaluations] for history in (together, alone))
+    return folder
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_two_processes_give_the_losses_of_one(together, name):
+    history = History.from_dict(json.loads((together / f"{name}.json").read_text()))
+    make, arrange, config = MODELS[name]
+    model = with_spare(make(seed=0))
+    alone = train(model, Epochs(arrange(batches_of())), config=config, valid=arrange(batches_of(9)))
+    assert history.losses == pytest.approx(alone.losses, rel=1e-5)
+    assert history.gradient_norms == pytest.approx(alone.gradient_norms, rel=1e-4)
+    assert history.words == alone.words
+    losses = ([loss for _, loss in each.evaluations] for each in (history, alone))
     assert next(losses) == pytest.approx(next(losses), rel=1e-5)
-    saved = _checkpoints.read_checkpoint(path)["best_weights"]
-    for name, tensor in model.state_dict().items():
-        if not name.startswith("spare"):
-            torch.testing.assert_close(saved[name], tensor, atol=1e-5, rtol=1e-4)
+    saved = _checkpoints.read_checkpoint(together / f"{name}.pt")
+    assert history.averaged == (alone.averaged and pytest.approx(alone.averaged, rel=1e-5))
+    by_mean = alone.averaged is not None and alone.averaged < alone.best.loss
+    saved = average_weights(saved["recent_weights"]) if by_mean else saved["best_weights"]
+    for part, tensor in model.state_dict().items():
+        if not part.startswith("spare"):
+            torch.testing.assert_close(saved[part], tensor, atol=1e-5, rtol=1e-4)

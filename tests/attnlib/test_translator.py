@@ -10,6 +10,7 @@ from attnlib.decoding import beam_search
 from attnlib.seq2seq import Seq2Seq, Seq2SeqConfig
 from attnlib.symbols import BOS, EOS, UNK
 from attnlib.training import TrainingConfig, train
+from attnlib.transformer import Transformer, TransformerConfig
 from attnlib.translator import Translator
 
 ENGLISH = Vocabulary(["i", "love", "you", "see", "do", "?"])
@@ -114,6 +115,25 @@ def test_subwords_come_back_too(tmp_path):
     assert "".join(before.source).replace("▁", " ").split() == ["loved", "aimer"]
 
 
+@pytest.mark.parametrize("changes", [{}, {"positions": "t5", "key_heads": 1, "norm": "post", "tied": "none"}])
+def test_a_transformer_comes_back_too_and_aligns(changes, tmp_path):
+    sizes = {"dim": 8, "heads": 2, "ffn_dim": 12, "encoder_layers": 1, "decoder_layers": 2}
+    config = TransformerConfig(source_vocab=len(ENGLISH), target_vocab=len(FRENCH), **sizes, **changes)
+    ours = Translator(Transformer(config, seed=0), ENGLISH, FRENCH, languages=("en", "fr"), lowercase=True)
+    ours.save(tmp_path / "model.pt")
+    back = Translator.load(tmp_path / "model.pt")
+    assert back.model.config == config
+    (before,), (after,) = (each.translate(["I love you"], max_length=5) for each in (ours, back))
+    assert (before.text, before.score) == (after.text, after.score)
+    assert before.weights.shape == (len(before.target), 3)
+    source, target = ours.tokenize("I love you", "je")
+    (weights,) = back.align([(source, target)])
+    seen = back.model.weights(
+        torch.tensor([back.source.encode(source)]), torch.tensor([[BOS, *back.target.encode(target)]])
+    )
+    torch.testing.assert_close(weights, seen.cross[0, 0].mean(dim=0)[: len(target)])
+
+
 def test_translations_can_be_had_sentence_by_sentence():
     ours = translator()
     each = ours.translate_each(["I love you", "Do you see?"], beam=3, n_best=2)
@@ -150,7 +170,7 @@ class TestErrors:
             Translator(Seq2Seq(CONFIG, seed=0), ENGLISH, ENGLISH)
 
     def test_another_kind_of_model(self):
-        with pytest.raises(TypeError, match="model must be one of Seq2Seq, got Linear"):
+        with pytest.raises(TypeError, match="model must be one of Seq2Seq, Transformer, got Linear"):
             Translator(torch.nn.Linear(2, 2), ENGLISH, FRENCH)
 
     def test_text_without_words_says_which(self):
