@@ -78,7 +78,9 @@ grade: $(INSTALLED) ## grade what lies in submitted/ for one problem set: make g
 benchmarks: $(INSTALLED) ## measure attnlib against what it is compared with, and write benchmarks/results
 	@$(BIN)/python -m benchmarks.attend
 	@$(BIN)/python -m benchmarks.additive
+	@$(BIN)/python -m benchmarks.multihead
 	@$(BIN)/python -m benchmarks.seq2seq
+	@$(BIN)/python -m benchmarks.cache
 
 lint: $(INSTALLED) ## check style and layout of the code
 	@$(BIN)/ruff check .

@@ -56,8 +56,8 @@ def context_and_weights(
 class _WithWeights(torch.autograd.Function):
     """One tensor of (..., query, key) forward: scores at first, weights in the end. Backward a few batches at a time.
 
-    Products are written to an ``out``, which torch.autocast leaves in the dtype that it has. Queries, keys and values
-    that heads share a row for are laid out anew first: a product of many small matrices would do it again, and turned.
+    Products are written to an ``out``, which torch.autocast leaves in the dtype that it has. What is multiplied is made
+    contiguous first: of heads that lie side by side matmul copies each matrix itself, transposed ones number by number.
     """
 
     @staticmethod

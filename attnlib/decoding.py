@@ -765,9 +765,10 @@ def _drawn(logits: Float[Tensor, "rows vocab"], uniform: Float[Tensor, " rows"])
 
 def _divided(logits: Float[Tensor, "*batch vocab"], temperature: float) -> Float[Tensor, "*batch vocab"]:
     divided = logits / temperature
-    if bool((divided.isinf() & logits.isfinite()).any()):
+    if bool((logits.isfinite() & ~divided.isfinite()).any()):  # too large, or the temperature too small for the dtype
         largest = logits.amax(dim=-1, keepdim=True)
-        divided = (logits - largest.masked_fill(largest.isinf(), 0.0)) / temperature
+        below = logits - largest.masked_fill(largest.isinf(), 0.0)
+        divided = (below.double() / temperature).to(logits.dtype)
     return divided
 
 

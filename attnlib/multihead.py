@@ -306,7 +306,8 @@ class MultiHeadAttention(nn.Module):
     ) -> Float[Tensor, "*batch query dim"] | tuple[Float[Tensor, "*batch query dim"], Float[Tensor, "..."]]:
         """Attend from ``query`` to what :meth:`prepare` made; parameters and result as for :meth:`forward`."""
         self._require(query=(query, self.Qw))
-        namespace(query=query, mask=mask)
+        if mask is not None:
+            namespace(query=query, mask=mask)
         keys, values = prepared
         mask = _over_heads(mask, query, keys.shape[-2])
         queries = split_heads(self.Qw(query), self.heads)
@@ -345,8 +346,8 @@ class MultiHeadAttention(nn.Module):
         return (context, weights) if return_weights else (context,)
 
     def _require(self, **inputs: tuple[Tensor, nn.Linear]) -> None:
-        namespace(weight=self.Qw.weight, **{name: array for name, (array, _) in inputs.items()})
         for name, (array, layer) in inputs.items():
+            namespace(weight=layer.weight, **{name: array})
             require_floating(**{name: array})
             require_ndim(name, array, f"(..., {'query' if name == 'query' else 'key'}, {name}_dim)")
             require_dim(name, array, layer.in_features, "this module")

@@ -159,7 +159,7 @@ class Reader(nn.Module):
 class PositionRun(NamedTuple):
     """What came of a training by :func:`train_reader`, which explains the fields."""
 
-    accuracy: Float[Tensor, "places"]
+    accuracy: Float[Tensor, "length"]
     losses: list[float]
     seconds: float
 
@@ -245,7 +245,7 @@ def train_reader(
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, words: Tensor, gold: Tensor) -> Float[Tensor, "places"]:
+def _accuracy(model: nn.Module, words: Tensor, gold: Tensor) -> Float[Tensor, "length"]:
     asked = gold != UNASKED
     right = (model(words).argmax(dim=-1) == gold) & asked
     return right.sum(dim=0) / asked.sum(dim=0)

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
-from attnlib._arrays import require_integers, require_positive, require_sizes
+from attnlib._arrays import require_first_derivative, require_integers, require_positive, require_sizes
 from attnlib._checkpoints import read_checkpoint, require_same, write_checkpoint
 from attnlib._interrupts import Interrupt
 from attnlib.symbols import PAD
@@ -272,12 +272,33 @@ def smoothed_cross_entropy(
         return cross_entropy(rows, gold, ignore_index=PAD, reduction=reduction)
     if vocab < 2:
         raise ValueError(f"logits has vocab {vocab}: there is no word but PAD to spread the smoothing over")
-    log_p = rows.log_softmax(dim=-1)
-    right = log_p.gather(-1, gold[:, None])[:, 0]
-    spread = log_p[:, PAD + 1 :].sum(dim=-1) / (vocab - 1)
     counts = gold != PAD
-    total = -torch.where(counts, (1 - smoothing) * right + smoothing * spread, 0.0).sum()
+    total = _SmoothedLoss.apply(rows, gold, smoothing).masked_fill(~counts, 0.0).sum()
     return total / counts.sum() if reduction == "mean" else total
+
+
+class _SmoothedLoss(torch.autograd.Function):
+    """The smoothed cross-entropy of each row. Its gradient, p - q, is written over p: there are many words."""
+
+    @staticmethod
+    def forward(ctx, rows, gold, smoothing):
+        others = rows.shape[-1] - 1  # all but PAD
+        log_p = rows.log_softmax(dim=-1)
+        right = log_p.gather(-1, gold[:, None])[:, 0]
+        spread = log_p[:, PAD + 1 :].sum(dim=-1) / others
+        ctx.smoothing = smoothing
+        ctx.save_for_backward(log_p, gold)
+        return -((1 - smoothing) * right + smoothing * spread)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        require_first_derivative("take smoothing 0")
+        log_p, gold = ctx.saved_tensors
+        share = ctx.smoothing / (log_p.shape[-1] - 1)
+        rows = log_p.exp().sub_(share)
+        rows[:, PAD] += share
+        rows.scatter_add_(-1, gold[:, None], torch.full_like(rows[:, :1], ctx.smoothing - 1))
+        return rows.mul_(gradient[:, None]), None, None
 
 
 def held_out_loss(model: nn.Module, batches: Epochs | Iterable) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-PASSES = {"forward": "forward", "forward_backward": "both"}
+PASSES = {"forward": "forward", "inference": "inference", "forward_backward": "both"}
 
 
 def table(results: dict) -> str:
@@ -43,5 +43,5 @@ def _sized(row: dict) -> dict[str, str]:
 
 def _case(row: dict) -> dict[str, str]:
     case = {"batch × length": f"{row['batch']} × {row['length']}"} if "batch" in row else {}
-    named = {name: str(row[name]) for name in ("attention", "mask", "sentences", "beam") if name in row}
+    named = {name: str(row[name]) for name in ("attention", "mask", "weights", "sentences", "beam") if name in row}
     return case | named | ({"passes": PASSES[row["passes"]]} if "passes" in row else {})

@@ -1,6 +1,7 @@
 """What every test runs under: checked annotations, one thread, no display, repeatable random examples."""
 
 import os
+import signal
 
 import matplotlib
 import pytest
@@ -14,6 +15,8 @@ from tests.site.chromium import pytest_terminal_summary  # noqa: F401 - xdist do
 install_import_hook("attnlib", "tests.typecheck.typecheck")
 matplotlib.use("Agg")
 torch.set_num_threads(1)
+# A job in the background starts without Ctrl-C, and so would the programs that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -10,7 +10,19 @@ from publishing.notebooks import chapters
 from publishing.settings import ROOT
 
 CHAPTERS = [path for path in chapters() if re.match(r"\d\d-", path.name)]
-STANDARD_LIBRARY = {"__future__", "collections", "functools", "inspect", "itertools", "math", "re", "textwrap", "time"}
+STANDARD_LIBRARY = {
+    "__future__",
+    "collections",
+    "functools",
+    "inspect",
+    "itertools",
+    "json",
+    "math",
+    "pathlib",
+    "re",
+    "textwrap",
+    "time",
+}
 ALLOWED_IMPORTS = STANDARD_LIBRARY | {"attnlib", "IPython", "matplotlib", "numpy", "torch"}
 PAGE_COLUMNS = 86
 PAGES = sorted((ROOT / "book").glob("*.md"))

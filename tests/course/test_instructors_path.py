@@ -17,7 +17,7 @@ from nbgrader.api import Gradebook
 from publishing.settings import ROOT
 
 SCRIPTS = sysconfig.get_path("scripts")
-ASSIGNMENTS = ("ps1", "ps2", "ps3", "ps4", "ps5", "ps6")
+ASSIGNMENTS = ("ps1", "ps2", "ps3", "ps4", "ps5", "ps6", "ps7")
 ENDLESS = "    while True:\n        pass\n"
 
 

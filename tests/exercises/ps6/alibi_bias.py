@@ -261,3 +261,23 @@ def quarter(heads, length):
 @wrong("distances cut at 4", None)
 def clipped(heads, length):
     return bias(heads, length, fall=lambda step: min(abs(step), 4))
+
+
+@wrong("distances counted anew after 8", None)
+def counted_anew(heads, length):
+    return bias(heads, length, fall=lambda step: abs(step) % 8)
+
+
+@wrong("no slope below the eighth", None)
+def eight_slopes(heads, length):
+    return bias(heads, length, lambda h: 2.0 ** (-8 * min(h, 8) / heads))
+
+
+@wrong("logarithm of the distance", "The distance is that of logarithms: it counts words.")
+def logarithm(heads, length):
+    return bias(heads, length, fall=lambda step: math.log2(1 + abs(step)))
+
+
+@wrong("keys in reverse", "The keys are in reverse order.")
+def keys_in_reverse(heads, length):
+    return bias(heads, length).flip(2)

@@ -128,7 +128,7 @@ def inverted(X, Z, words, Qw, Kw, Vw, Ow, heads):
     return plain(X, Z, ~words, Qw, Kw, Vw, Ow, heads)
 
 
-@wrong("the first sentence's mask for all", "The mask of the first sentence is used for all.")
+@wrong("the first sentence's mask for all", "The mask of the first sentence, or of the longest, is used for all: each has its own.")
 def first_mask(X, Z, words, Qw, Kw, Vw, Ow, heads):
     return plain(X, Z, words[:1], Qw, Kw, Vw, Ow, heads)
 
@@ -403,3 +403,43 @@ def mask_in_place(X, Z, words, Qw, Kw, Vw, Ow, heads):
     answer = plain(X, Z, words, Qw, Kw, Vw, Ow, heads)
     words.logical_not_()
     return answer
+
+
+@wrong("-10,000 for padding", None)
+def minus_ten_thousand(X, Z, words, Qw, Kw, Vw, Ow, heads):
+    def weigh(scores, mask):
+        return torch.softmax(scores.masked_fill(~mask, -1e4), dim=-1) * mask.any(dim=-1, keepdim=True)
+
+    return attend(X, Z, words[:, None, None], Qw, Kw, Vw, Ow, heads, weigh=weigh)
+
+
+@wrong("mask after the softmax, divided by what is left", None)
+def mask_after_divided(X, Z, words, Qw, Kw, Vw, Ow, heads):
+    def weigh(scores, mask):
+        W = softmax(scores) * mask
+        return W / W.sum(dim=-1, keepdim=True).clamp(min=1e-12)
+
+    return attend(X, Z, words[:, None, None], Qw, Kw, Vw, Ow, heads, weigh=weigh)
+
+
+@wrong("all cut to the longest source alone", "The mask of the first sentence, or of the longest, is used for all: each has its own.")
+def longest_alone(X, Z, words, Qw, Kw, Vw, Ow, heads):
+    return plain(X, Z, words.any(dim=0).expand(words.shape), Qw, Kw, Vw, Ow, heads)
+
+
+@wrong("the last word taken for padding", None)
+def last_word_lost(X, Z, words, Qw, Kw, Vw, Ow, heads):
+    shorter = words & (words.cumsum(dim=1) < words.sum(dim=1, keepdim=True).clamp(min=3))
+    return plain(X, Z, torch.where(words.sum(dim=1, keepdim=True) > 2, shorter, words), Qw, Kw, Vw, Ow, heads)
+
+
+@wrong("the median of the weights", "This is the median of the heads' weights: take the mean.")
+def median(X, Z, words, Qw, Kw, Vw, Ow, heads):
+    Y, W = with_weights(X, Z, words, Qw, Kw, Vw, Ow, heads)
+    return Y, W.median(dim=1).values
+
+
+@wrong("divided by three heads always", None)
+def three_heads(X, Z, words, Qw, Kw, Vw, Ow, heads):
+    Y, W = with_weights(X, Z, words, Qw, Kw, Vw, Ow, heads)
+    return Y, W.sum(dim=1) / 3

@@ -312,3 +312,24 @@ def in_place(Q, K, V):
     contexts = library(Q, K, V)
     Q /= Q.shape[-1] ** 0.5
     return contexts
+
+
+@wrong("all key heads in one softmax", "All heads attend to all key heads' keys at once: each group has its own.")
+def all_keys(Q, K, V):
+    return attend(Q, K.flatten(1, 2)[:, None], V.flatten(1, 2)[:, None])
+
+
+@wrong("the key head rounded", "The quotient is rounded to the nearest: h // group rounds down.")
+def rounded(Q, K, V):
+    group = Q.shape[1] / K.shape[1]
+    return chosen(Q, K, V, [min(math.floor(h / group + 0.5), K.shape[1] - 1) for h in range(Q.shape[1])])
+
+
+@wrong("in turn where there are as many groups as heads in one", None)
+def in_turn_in_squares(Q, K, V):
+    return in_turn(Q, K, V) if Q.shape[1] == K.shape[1] ** 2 else library(Q, K, V)
+
+
+@wrong("scaled by the number of queries", None)
+def scaled_by_queries(Q, K, V):
+    return chosen(Q, K, V, by_blocks(Q, K), width=Q.shape[2])

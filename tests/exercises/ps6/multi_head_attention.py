@@ -566,3 +566,54 @@ def matrix_changed(X, Qw, Kw, Vw, Ow, heads, mask=None):
     answer = plain(X, Qw, Kw, Vw, Ow, heads, mask)
     Qw /= math.sqrt(len(Qw) // heads)
     return answer
+
+
+@wrong("-10,000 for masked scores", None)
+def minus_ten_thousand(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    def weigh(scores, mask):
+        if mask is None:
+            return softmax(scores)
+        return torch.softmax(scores.masked_fill(~mask, -1e4), dim=-1) * mask.any(dim=-1, keepdim=True)
+
+    return attend(X, Qw, Kw, Vw, Ow, heads, mask, weigh=weigh)
+
+
+@wrong("mask after the softmax, NaN replaced", None)
+def mask_after_nan_replaced(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    def weigh(scores, mask):
+        W = softmax(scores) if mask is None else softmax(scores) * mask
+        return torch.nan_to_num(W / W.sum(dim=-1, keepdim=True))
+
+    return attend(X, Qw, Kw, Vw, Ow, heads, mask, weigh=weigh)
+
+
+@wrong("scores cut off", None)
+def scores_cut_off(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    return attend(X, Qw, Kw, Vw, Ow, heads, mask, weigh=lambda scores, mask: softmax(scores.clamp(-1000, 1000), mask))
+
+
+@wrong("the largest score of all heads taken off", None)
+def one_largest(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    def weigh(scores, mask):
+        grown = torch.exp(scores - scores.max())
+        grown = grown if mask is None else grown * mask
+        return grown / grown.sum(dim=-1, keepdim=True).clamp(min=1e-300)
+
+    return attend(X.double(), Qw.double(), Kw.double(), Vw.double(), Ow.double(), heads, mask, weigh=weigh)
+
+
+@wrong("the first query's mask for all", "The mask of the first query is used for all.")
+def first_querys_mask(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    return attend(X, Qw, Kw, Vw, Ow, heads, None if mask is None else mask[:, :1])
+
+
+@wrong("a mask without an axis for heads where batch and heads are as many", None)
+def mask_over_heads_where_equal(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    there = mask if mask is None or len(mask) == heads == 3 else mask[:, None]
+    return attend(X, Qw, Kw, Vw, Ow, heads, mask, weigh=lambda scores, _: softmax(scores, there))
+
+
+@wrong("the words added where widths allow it", None)
+def residual(X, Qw, Kw, Vw, Ow, heads, mask=None):
+    Y, W = plain(X, Qw, Kw, Vw, Ow, heads, mask)
+    return (Y + X if Y.shape == X.shape else Y), W

@@ -183,7 +183,7 @@ def overwritten(X, start=0, base=10000.0):
     return turned
 
 
-@wrong("start not used", "start has no influence: word t stands at start + t.")
+@wrong("start not used", "start has no influence, or none on more words than one: word t stands at start + t.")
 def no_start(X, start=0, base=10000.0):
     return slices(X, 0, base)
 
@@ -328,6 +328,11 @@ def from_behind(X, start=0, base=10000.0):
     return turn(X, angles(X, start, base).flip(0))
 
 
+@wrong("float64 whatever comes", "keep the dtype of the input")
+def always_float64(X, start=0, base=10000.0):
+    return slices(X.double(), start, base)
+
+
 @wrong("angles of at most half a turn", None)
 def cut(X, start=0, base=10000.0):
     return turn(X, angles(X, start, base).clamp(max=6.0))
@@ -348,3 +353,40 @@ def no_negative_start(X, start=0, base=10000.0):
 def in_place(X, start=0, base=10000.0):
     X[:] = slices(X, start, base)
     return X.clone()
+
+
+@wrong("start used for a single word alone", "start has no influence, or none on more words than one: word t stands at start + t.")
+def start_for_one_word(X, start=0, base=10000.0):
+    return slices(X, start if X.shape[-2] == 1 else 0, base)
+
+
+@wrong("start used for short tensors alone", None)
+def start_for_short(X, start=0, base=10000.0):
+    return slices(X, start if X.shape[-2] <= 2 else 0, base)
+
+
+@wrong("start without its sign", None)
+def start_without_sign(X, start=0, base=10000.0):
+    return slices(X, abs(start), base)
+
+
+@wrong("positions counted anew after 16", None)
+def counted_anew(X, start=0, base=10000.0):
+    places = (start + torch.arange(X.shape[-2])) % 16
+    return turn(X, places.double()[:, None] * frequencies(X, base))
+
+
+@wrong("angles kept from a call with another base", None)
+def kept(X, start=0, base=10000.0, memory={}):  # noqa: B006
+    place = (start, X.shape[-2], X.shape[-1])
+    return turn(X, memory.setdefault(place, angles(X, start, base)))
+
+
+@wrong("the last pair left", "The last pair is not turned.")
+def last_pair_left(X, start=0, base=10000.0):
+    return torch.cat([slices(X, start, base)[..., :-2], X[..., -2:]], dim=-1)
+
+
+@wrong("another default start", "The positions are counted from 1: the first word of X stands at start.")
+def other_default(X, start=1, base=10000.0):
+    return slices(X, start, base)

@@ -317,3 +317,42 @@ def keys_in_place(Q, K, A):
     answer = einsum(Q, K, A)
     K += A[len(A) // 2]
     return answer
+
+
+@wrong(
+    "cut off at D - 1 on one side",
+    "Keys far after the query have another vector: cut the distance off at D, not D - 1.",
+)
+def cut_early_above(Q, K, A):
+    return scores(Q, K, A, rows(Q, K, A).clamp(max=len(A) - 2))
+
+
+@wrong("cut off at 1 - D on one side", "Keys far before the query have another vector: cut the distance off at -D.")
+def cut_early_below(Q, K, A):
+    return scores(Q, K, A, rows(Q, K, A).clamp(min=1))
+
+
+@wrong("D taken from the number of keys", None)
+def limit_from_keys(Q, K, A):
+    limit = min(len(A) // 2, K.shape[2] - 1)
+    steps = torch.arange(K.shape[2]) - torch.arange(Q.shape[2])[:, None]
+    return scores(Q, K, A, steps.clamp(-limit, limit) + limit)
+
+
+@wrong("no vector for the word itself", "The word itself has no vector: distance 0 has one, row D.")
+def no_vector_for_itself(Q, K, A):
+    places = rows(Q, K, A)
+    relative = torch.einsum("bhqd,qkd->bhqk", Q, A[places]) * (places != len(A) // 2)
+    return (Q @ K.mT + relative) / Q.shape[-1] ** 0.5
+
+
+@wrong("the first sentence's queries for the distances", None)
+def first_sentences_queries(Q, K, A):
+    relative = scores(Q[:1], 0 * K[:1], A, rows(Q, K, A), width=1)
+    return (Q @ K.mT + relative) / Q.shape[-1] ** 0.5
+
+
+@wrong("the mean of the heads' queries for the distances", "The queries of all heads were mixed for the distances.")
+def mean_query(Q, K, A):
+    relative = scores(Q.mean(dim=1, keepdim=True), 0 * K[:, :1], A, rows(Q, K, A), width=1)
+    return (Q @ K.mT + relative) / Q.shape[-1] ** 0.5

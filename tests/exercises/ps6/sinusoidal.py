@@ -287,3 +287,36 @@ def fixed_bases(length, dim, base=10000.0):
 @wrong("half precision", "too coarse")
 def half(length, dim, base=10000.0):
     return loops(length, dim, base).to(torch.float16)
+
+
+@wrong("a whole number as exponent", None)
+def whole_exponent(length, dim, base=10000.0):
+    return table(length, dim, lambda j: base ** -(j // 2 * 2 // dim))
+
+
+@wrong(
+    "a pair is a cosine and the next sine",
+    "A cosine has the frequency of the next pair: both of a pair have 2 i / dim.",
+)
+def shifted_pairs(length, dim, base=10000.0):
+    return table(length, dim, lambda j: base ** -((j + 1) // 2 * 2 / dim))
+
+
+@wrong("turned backwards", "The angles are negative: position times frequency has no minus.")
+def backwards(length, dim, base=10000.0):
+    return table(length, dim, lambda j: -(base ** -(j // 2 * 2 / dim)))
+
+
+@wrong("positions as shares of the length", "The positions are divided by the last one: they are whole numbers.")
+def shares(length, dim, base=10000.0):
+    return table(length, dim, lambda j: frequency(dim, base)(j) / max(length - 1, 1))
+
+
+@wrong("counted anew after 20 positions", None)
+def counted_anew(length, dim, base=10000.0):
+    return torch.cat([loops(min(length, 20), dim, base), loops(max(length - 20, 0), dim, base).reshape(-1, dim)])
+
+
+@wrong("another default base", "sinusoidal(2, 4) of the example")
+def other_default(length, dim, base=1000.0):
+    return loops(length, dim, base)
