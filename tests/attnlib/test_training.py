@@ -556,7 +556,7 @@ def test_patience_needs_held_out_sentences():
 
 
 def averaged(*, callback=None, checkpoint=None, **changes):
-    """Train at a rate that makes the weights go to and fro; return the model, its history, and the weights seen."""
+    """Train with a mean at the end; return the model, its history, and the weights after each update."""
     seen, model = {}, translator()
     config = TrainingConfig(**{"updates": 12, "learning_rate": 0.1, "evaluate_every": 2, "average": 3, **changes})
 
@@ -567,6 +567,10 @@ def averaged(*, callback=None, checkpoint=None, **changes):
 
     how = {"valid": batches_of(), "checkpoint": checkpoint, "callback": keep}
     return model, train(model, batches_of(), config=config, **how), seen
+
+
+TO_AND_FRO = {"learning_rate": 0.3, "updates": 20, "evaluate_every": 1, "average": 10}
+"""A rate at which the weights overshoot, so that their mean is better than any of them."""
 
 
 def mean_by_hand(*states):
@@ -585,16 +589,16 @@ def assert_weights(model, expected):
 
 
 def test_the_mean_of_the_last_weights_is_kept_if_it_is_better():
-    model, history, seen = averaged()
-    expected = mean_by_hand(seen[8], seen[10], seen[12])
+    model, history, seen = averaged(**TO_AND_FRO)
+    expected = mean_by_hand(*(seen[at] for at in range(11, 21)))
     assert_weights(model, expected)
     assert history.averaged == pytest.approx(loss_of(expected), rel=1e-6)
     assert history.averaged == pytest.approx(held_out_loss(model, batches_of()), rel=1e-6)
     assert history.averaged < history.best.loss - 0.01
     assert not model.training
-    assert len(history.evaluations) == 6, "the mean's is not one of them"
+    assert len(history.evaluations) == 20, "the mean's is not one of them"
     assert History.from_dict(history.to_dict()) == history
-    alone, plain, _ = averaged(average=1)
+    alone, plain, _ = averaged(**TO_AND_FRO | {"average": 1})
     assert plain.averaged is None
     assert (plain.losses, plain.evaluations) == (history.losses, history.evaluations), "nothing else changes"
     assert held_out_loss(alone, batches_of()) == pytest.approx(plain.best.loss)
@@ -623,16 +627,16 @@ def test_one_evaluation_has_no_mean():
     assert_weights(model, seen[12])
 
 
-@pytest.mark.parametrize("at", [3, 6, 11])
+@pytest.mark.parametrize("at", [3, 15])
 def test_an_interruption_changes_no_mean(tmp_path, at):
     path = tmp_path / "c.pt"
-    model, history, seen = averaged(callback=interrupted_after(at), checkpoint=path)
+    model, history, seen = averaged(callback=interrupted_after(at), checkpoint=path, **TO_AND_FRO)
     assert history.interrupted
     assert history.averaged is None
     assert_weights(model, seen[at])
-    whole, expected, _ = averaged()
+    whole, expected, _ = averaged(**TO_AND_FRO)
     for _ in range(2):  # from the interruption, then from the end
-        model, history, _ = averaged(checkpoint=path)
+        model, history, _ = averaged(checkpoint=path, **TO_AND_FRO)
         assert history.averaged == expected.averaged
         assert history.evaluations == expected.evaluations
         assert same_weights(model, whole)
@@ -1208,5 +1212,6 @@ def test_two_processes_give_the_losses_of_one(together, name):
     by_mean = alone.averaged is not None and alone.averaged < alone.best.loss
     saved = average_weights(saved["recent_weights"]) if by_mean else saved["best_weights"]
     for part, tensor in model.state_dict().items():
-        if not part.startswith("spare"):
+        # A bias of keys changes no softmax: its gradient is rounding alone, of which Adam makes steps.
+        if not part.startswith("spare") and not part.endswith("Kw.bias"):
             torch.testing.assert_close(saved[part], tensor, atol=1e-5, rtol=1e-4)
