@@ -758,9 +758,7 @@ def _log_probabilities(logits: Float[Tensor, "rows vocab"], forbid_unknown: bool
 def _drawn(logits: Float[Tensor, "rows vocab"], uniform: Float[Tensor, " rows"]) -> Int[Tensor, " rows"]:
     """Draw words with numbers from [0, 1): the first word at which the sum of the probabilities is above the number."""
     sums = logits.double().softmax(dim=1).cumsum(dim=1)
-    number = uniform * sums[:, -1]
-    number = torch.minimum(number, torch.nextafter(sums[:, -1], torch.zeros_like(number)))  # the product may round up
-    return (sums > number[:, None]).int().argmax(dim=1)
+    return (sums > (uniform * sums[:, -1])[:, None]).int().argmax(dim=1)
 
 
 def _divided(logits: Float[Tensor, "*batch vocab"], temperature: float) -> Float[Tensor, "*batch vocab"]:

@@ -257,14 +257,14 @@ def main() -> None:
     print(path)
 
 
-def report(results: dict) -> str:
-    """Return the results as Markdown tables, for the book."""
+def report(results: dict, *, first: str = "attention", loss: str = "test loss") -> str:
+    """Return the results as Markdown tables, for the book; the names are those of two columns."""
     data, rows = results["data"], results["rows"]
     overall = [
         {
-            "attention": each["attention"],
+            first: each["attention"],
             "parameters": f"{each['parameters'] / 1e6:.1f} M",
-            "test loss": f"{each['test_loss']:.2f}",
+            loss: f"{each['test_loss']:.2f}",
             "BLEU, one reference": f"{each['greedy']['bleu_single']:.1f}; {each['beam 5']['bleu_single']:.1f}",
             "BLEU, all": f"{each['greedy']['bleu']:.1f}; {each['beam 5']['bleu']:.1f}",
             "chrF, all": f"{each['greedy']['chrf']:.1f}; {each['beam 5']['chrf']:.1f}",

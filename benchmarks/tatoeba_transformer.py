@@ -98,9 +98,24 @@ def main() -> None:
     }
     path = RESULTS / f"tatoeba-transformer-{device}.json"
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    path.with_suffix(".md").write_text(tatoeba.report(results))
+    path.with_suffix(".md").write_text(report(results))
     path.with_name(f"{path.stem}-samples.md").write_text(tatoeba.samples(results))
     print(path)
+
+
+def report(results: dict) -> str:
+    """Return the results as Markdown, with where the number of updates comes from."""
+    budget, (row, *_) = results["budget"], results["rows"]
+    said = f"{row['epochs']} epochs"
+    if "rival" in budget:
+        rival = budget["times"][budget["rival"]]
+        said += (
+            f", in the time of {budget['rival_updates']:,} updates of the network with {budget['rival']} attention: one "
+            f"of those takes {rival['ratio']:.2f} ({rival['low']:.2f}–{rival['high']:.2f}) times as long, both on "
+            f"{budget['threads']} threads"
+        )
+    tables = tatoeba.report(results, first="network", loss="test loss, a piece")
+    return f"{said}. Words are cut into {SUBWORDS:,} pieces.\n\n{tables}"
 
 
 def _budget(options: argparse.Namespace, own: Task, rival: Callable[[], Task]) -> dict:

@@ -6,7 +6,7 @@ says where it went wrong.
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -56,7 +56,9 @@ def _executed(pages: list[Path], timeout: int, workers: int) -> Iterable[tuple[P
     threads = str(max(1, _cores() // workers))
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_share_cores, initargs=(threads,))
     with pool, tqdm(total=len(pages), desc="executing", unit="page") as bar:
-        for page, executed in zip(order, pool.map(_execute, order, [timeout] * len(order)), strict=True):
+        running = {pool.submit(_execute, page, timeout): page for page in order}
+        for done in as_completed(running):
+            page, executed = running[done], done.result()
             bar.set_postfix_str(page.stem if executed else f"{page.stem} failed", refresh=False)
             bar.update()
             yield page, executed

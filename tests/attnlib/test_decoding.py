@@ -439,6 +439,13 @@ def test_truncation_is_its_definition(logits, temperature, top_k, top_p):
             assert row[v].item() == pytest.approx(own[v] / (temperature or 1.0))
 
 
+def test_the_nucleus_is_taken_of_the_words_that_top_k_leaves():
+    logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
+    kept = truncate(logits, top_k=2, top_p=0.5).softmax(dim=-1)
+    assert kept.tolist() == [1, 0, 0, 0], "0.4 of 0.7 is more than half"
+    assert (truncate(logits, top_p=0.5) > -math.inf).tolist() == [True, True, False, False]
+
+
 def test_without_a_wish_logits_stay_as_they_are():
     logits = torch.randn(2, 3, 5)
     for nothing in ({}, {"top_p": 1.0}, {"top_k": 5}, {"top_k": 50, "top_p": 1}):

@@ -128,7 +128,10 @@ def inverted(X, Z, words, Qw, Kw, Vw, Ow, heads):
     return plain(X, Z, ~words, Qw, Kw, Vw, Ow, heads)
 
 
-@wrong("the first sentence's mask for all", "The mask of the first sentence, or of the longest, is used for all: each has its own.")
+@wrong(
+    "the first sentence's mask for all",
+    "The mask of the first sentence, or of the longest, is used for all: each has its own.",
+)
 def first_mask(X, Z, words, Qw, Kw, Vw, Ow, heads):
     return plain(X, Z, words[:1], Qw, Kw, Vw, Ow, heads)
 
@@ -422,7 +425,10 @@ def mask_after_divided(X, Z, words, Qw, Kw, Vw, Ow, heads):
     return attend(X, Z, words[:, None, None], Qw, Kw, Vw, Ow, heads, weigh=weigh)
 
 
-@wrong("all cut to the longest source alone", "The mask of the first sentence, or of the longest, is used for all: each has its own.")
+@wrong(
+    "all cut to the longest source alone",
+    "The mask of the first sentence, or of the longest, is used for all: each has its own.",
+)
 def longest_alone(X, Z, words, Qw, Kw, Vw, Ow, heads):
     return plain(X, Z, words.any(dim=0).expand(words.shape), Qw, Kw, Vw, Ow, heads)
 

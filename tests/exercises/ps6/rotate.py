@@ -355,7 +355,10 @@ def in_place(X, start=0, base=10000.0):
     return X.clone()
 
 
-@wrong("start used for a single word alone", "start has no influence, or none on more words than one: word t stands at start + t.")
+@wrong(
+    "start used for a single word alone",
+    "start has no influence, or none on more words than one: word t stands at start + t.",
+)
 def start_for_one_word(X, start=0, base=10000.0):
     return slices(X, start if X.shape[-2] == 1 else 0, base)
 
