@@ -110,8 +110,8 @@ def report(results: dict) -> str:
     if "rival" in budget:
         rival = budget["times"][budget["rival"]]
         said += (
-            f", in the time of {budget['rival_updates']:,} updates of the network with {budget['rival']} attention: one "
-            f"of those takes {rival['ratio']:.2f} ({rival['low']:.2f}–{rival['high']:.2f}) times as long, both on "
+            f", in the time of {budget['rival_updates']:,} updates of the network with {budget['rival']} attention: "
+            f"one of those takes {rival['ratio']:.2f} ({rival['low']:.2f}–{rival['high']:.2f}) times as long, both on "
             f"{budget['threads']} threads"
         )
     tables = tatoeba.report(results, first="network", loss="test loss, a piece")
