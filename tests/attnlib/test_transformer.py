@@ -361,18 +361,22 @@ def self_attention_loop(module, x, *, causal):
     return attention_loop(module, x, x, causal=causal)
 
 
-def sublayer_loop(around, x, function):
-    output = function(normalised(around.norm, x) if around.where == "pre" else x)
-    output = x + output if around.residual else output
-    return normalised(around.norm, output) if around.where == "post" else output
+def sublayer_loop(config, around, x, function):
+    output = function(normalised(around.norm, x) if config.norm == "pre" else x)
+    output = x + output if config.residual else output
+    return normalised(around.norm, output) if config.norm == "post" else output
 
 
 def stack_loop(config, layers, x, states=None, *, causal):
     for layer in layers:
-        x = sublayer_loop(layer.around_attention, x, partial(self_attention_loop, layer.attention, causal=causal))
+        x = sublayer_loop(
+            config, layer.around_attention, x, partial(self_attention_loop, layer.attention, causal=causal)
+        )
         if states is not None:
-            x = sublayer_loop(layer.around_cross_attention, x, partial(attention_loop, layer.cross_attention, z=states))
-        x = sublayer_loop(layer.around_feed_forward, x, layer.feed_forward)
+            x = sublayer_loop(
+                config, layer.around_cross_attention, x, partial(attention_loop, layer.cross_attention, z=states)
+            )
+        x = sublayer_loop(config, layer.around_feed_forward, x, layer.feed_forward)
     return x
 
 

@@ -148,5 +148,5 @@ def test_names_in_code_are_the_code_s():
 def test_every_letter_with_two_jobs_has_two_symbols():
     symbols = [symbol for symbol, *_ in read_table(NOTATION, "Symbols")]
     for letter, *_ in read_table(NOTATION, "Letters with two jobs"):
-        uses = [symbol for symbol in symbols if re.search(rf"\${letter.strip('$')}(?![a-zA-Z])", symbol)]
+        uses = [symbol for symbol in symbols if re.search(rf"\${re.escape(letter.strip('$'))}(?![a-zA-Z])", symbol)]
         assert len(uses) >= 2, letter
