@@ -193,7 +193,7 @@ def start_subtracted(X, start=0, base=10000.0):
     return slices(X, -start, base)
 
 
-@wrong("one position too far with a start", "Word t stands at start + t: here it is one further, or one less far.")
+@wrong("one position too few with a start", "Word t stands at start + t: here it is one less far.")
 def start_one_less(X, start=0, base=10000.0):
     return slices(X, start - 1 if start else 0, base)
 
