@@ -31,7 +31,7 @@ from attnlib.seq2seq import Step
 from attnlib.symbols import PAD, SYMBOLS
 
 NORMS = ("pre", "post", "none")
-"""Where a sublayer is normalised: before it, after the sum, or nowhere."""
+"""Where a sublayer is normalised, which is before it, after the sum, or nowhere."""
 
 ACTIVATIONS = ("relu", "gelu", "swiglu")
 """Kinds of feed-forward network."""
@@ -40,7 +40,7 @@ POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "t5", "shaw", "none")
 """How words know where they stand; see :mod:`attnlib.positions`."""
 
 TIES = ("none", "target", "all")
-"""Which tables of word vectors are one and the same: none, the target's and the linear layer's, or the source's too."""
+"""Which tables of word vectors are one, which is none, the target's and the linear layer's, or the source's too."""
 
 
 @dataclass(frozen=True, kw_only=True)
