@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import additive, attend, tatoeba
+from benchmarks import additive, attend, tatoeba, tatoeba_transformer
 from benchmarks.measure import RESULTS, compare, peak_megabytes, rounded
 from benchmarks.tables import table
 
@@ -92,7 +92,8 @@ def test_a_failing_measurement_says_so(capfd):
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
 def test_the_tables_are_made_from_the_results(path):
-    to_markdown = tatoeba.report if path.stem.startswith("tatoeba") else table
+    reports = {"tatoeba-cpu": tatoeba.report, "tatoeba-transformer-cpu": tatoeba_transformer.report}
+    to_markdown = reports.get(path.stem, table)
     assert path.with_suffix(".md").read_text() == to_markdown(json.loads(path.read_text()))
 
 
