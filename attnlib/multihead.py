@@ -337,12 +337,16 @@ class MultiHeadAttention(nn.Module):
         """Attend with a scheme of positions; return the context, and the weights if asked for."""
         bias = self.positions.bias(queries, *places)
         queries = self.positions.turn(queries, places[0])
-        how = {"bias": bias, "dropout_p": dropout_p}
         if not self.positions.needs_weights:
-            attended = attend_heads(queries, keys, values, mask, **how, return_weights=return_weights)
+            how = {"bias": bias, "dropout_p": dropout_p, "return_weights": return_weights}
+            attended = attend_heads(queries, keys, values, mask, **how)
             return attended if return_weights else (attended,)
-        context, weights = attend_heads(queries, keys, values, mask, **how, return_weights=True)
-        context = context + self.positions.values(weights, *places)
+        context, weights = attend_heads(queries, keys, values, mask, bias=bias, return_weights=True)
+        kept = weights
+        if dropout_p > 0:  # the weights that are left out are the same for both sums
+            kept = nn.functional.dropout(weights, dropout_p)
+            context = (kept.unflatten(-3, (self.key_heads, -1)) @ values[..., None, :, :]).flatten(-4, -3)
+        context = context + self.positions.values(kept, *places)
         return (context, weights) if return_weights else (context,)
 
     def _require(self, **inputs: tuple[Tensor, nn.Linear]) -> None:

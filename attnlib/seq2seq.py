@@ -382,8 +382,7 @@ class Seq2Seq(nn.Module):
         words = self.dropout(self.target_embedding(target_in))
         if self._into_cell:
             return self.dropout(self._context_into_cell(words, memory))
-        states, _ = self.decoder(words, packed_state(memory.last))
-        return self.dropout(self._after_cell(states, memory)[0])
+        return self.dropout(self._after_cell(read_on(self.decoder, words, memory.last), memory)[0])
 
     def encode(self, source: Int[Tensor, "batch key"]) -> Memory:
         """Read the source sentences, and prepare what every step needs of them."""
@@ -750,7 +749,14 @@ def _score_module(name: str, hidden: int, max_length: int, rng: torch.Generator)
 
 
 def sentence_vector(last: Tensor | tuple[Tensor, Tensor]) -> State:
-    """Turn a recurrent layer's last states (directions, batch, size) into a decoder's, directions side by side."""
+    """Turn a recurrent layer's last states (directions, batch, size) into a decoder's, directions side by side.
+
+    Examples
+    --------
+    >>> _, last = nn.GRU(3, 4, bidirectional=True, batch_first=True)(torch.zeros(2, 5, 3))
+    >>> sentence_vector(last).hidden.shape
+    torch.Size([2, 8])
+    """
     hidden, cell = last if isinstance(last, tuple) else (last, None)
     return State(_side_by_side(hidden), None if cell is None else _side_by_side(cell))
 
@@ -759,10 +765,27 @@ def _side_by_side(directions: Float[Tensor, "directions batch size"]) -> Float[T
     return directions.transpose(0, 1).flatten(1)
 
 
-def packed_state(state: State) -> Tensor | tuple[Tensor, Tensor]:
-    """Return a state as torch's recurrent layers take it."""
-    hidden = state.hidden[None].contiguous()
-    return hidden if state.cell is None else (hidden, state.cell[None].contiguous())
+def read_on(
+    layer: nn.RNNBase, words: Float[Tensor, "batch length size"], state: State
+) -> Float[Tensor, "batch length hidden"]:
+    """Return the states of a recurrent layer that reads known words, from a state on.
+
+    In mixed precision on a CPU, the layer computes with its weights as they are: torch's LSTM would use a kernel for
+    half precision that not every processor has.
+
+    Examples
+    --------
+    >>> decoder = nn.GRU(3, 4, batch_first=True)
+    >>> read_on(decoder, torch.zeros(2, 5, 3), State(torch.zeros(2, 4), None)).shape
+    torch.Size([2, 5, 4])
+    """
+    first = [part[None].contiguous() for part in state if part is not None]
+    if words.is_cpu:
+        dtype = layer.weight_hh_l0.dtype
+        words, first = words.to(dtype), [part.to(dtype) for part in first]
+        with torch.autocast("cpu", enabled=False):
+            return layer(words, tuple(first) if len(first) > 1 else first[0])[0]
+    return layer(words, tuple(first) if len(first) > 1 else first[0])[0]
 
 
 def _require_one_of(known: tuple, **choice: str | None) -> None:

@@ -44,7 +44,7 @@ from attnlib.seq2seq import (
     State,
     Step,
     cell_step,
-    packed_state,
+    read_on,
     sentence_vector,
 )
 from attnlib.softmax import softmax
@@ -309,8 +309,7 @@ class Variant(nn.Module):
         contexts = (memory.weights @ memory.values)[:, : target_in.shape[1]]
         contexts = pad(contexts, (0, 0, 0, target_in.shape[1] - contexts.shape[1]))
         words = self.target_embedding(target_in)
-        states, _ = self.decoder(torch.cat([words, contexts], dim=-1), packed_state(memory.first))
-        return states
+        return read_on(self.decoder, torch.cat([words, contexts], dim=-1), memory.first)
 
     @torch.no_grad()
     def _own_word(self, features: Tensor) -> Int[Tensor, "batch"]:

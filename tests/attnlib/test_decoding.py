@@ -533,7 +533,11 @@ def test_samples_differ_by_seed_and_number():
     assert drawn[0] == drawn[2]
     assert drawn[3] == drawn[4]
     assert drawn[3] != drawn[0]
-    assert [found.tokens for found in sample(Told(), source, seed=np.int64(1))] == drawn[1]
+
+
+def test_a_seed_may_be_of_numpy(unchecked):
+    one, other = (sample(Told(), [[4, 5]] * 30, seed=seed) for seed in (np.int64(1), 1))
+    assert [found.tokens for found in one] == [found.tokens for found in other]
 
 
 def test_words_are_drawn_as_often_as_they_are_probable():
@@ -622,8 +626,13 @@ def test_forced_weights_of_a_real_translator():
         with torch.no_grad():
             torch.testing.assert_close(weights, said_alone(model, source, target)[1])
         model.train()
-    as_arrays = forced_weights(model, [np.array(source) for source in sources], [torch.tensor([1, 4, 5]), (1, 6, 7, 4)])
-    for weights, again in zip(one, as_arrays, strict=True):
+
+
+def test_forced_weights_of_arrays(unchecked):
+    model = translator(attention="additive")
+    lists = forced_weights(model, [[4, 5, 6], [7]], [[1, 4, 5], [1, 6, 7, 4]])
+    arrays = forced_weights(model, [np.array([4, 5, 6]), np.array([7])], [torch.tensor([1, 4, 5]), (1, 6, 7, 4)])
+    for weights, again in zip(lists, arrays, strict=True):
         torch.testing.assert_close(weights, again, rtol=0, atol=0)
 
 

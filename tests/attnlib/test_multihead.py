@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from attnlib import _fused
 from attnlib.masks import causal_mask, padding_mask
 from attnlib.multihead import KeysValues, MultiHeadAttention, attend_heads, merge_heads, split_heads
 from tests.attnlib.strategies import (
@@ -216,6 +217,25 @@ def test_dropout_leaves_weights_out_of_the_sum_and_returns_them_whole(asked, key
     torch.testing.assert_close(once(0.0, 0), torch.ones(1, HEADS, 3, 1), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("p", [1.0, -0.1])
+@ways
+def test_a_share_that_dropout_can_not_leave_out(asked, p, with_bias):
+    bias = torch.zeros(3, 5) if with_bias else None
+    with fails(ValueError, f"dropout_p must be at least 0 and below 1, got {p}"):
+        attend_heads(*inputs(), bias=bias, dropout_p=p, return_weights=asked)
+
+
+@pytest.mark.parametrize("lengths", [(0, 5), (3, 0), (0, 0)], ids=str)
+def test_nothing_empty_goes_to_the_kernel(lengths, monkeypatch):
+    """It was not made for it, on every device: :func:`attend` keeps it away, and so must what has a bias."""
+    monkeypatch.setattr(_fused, "context_alone", None)
+    for bias in (None, torch.zeros(lengths, dtype=torch.float64)):
+        assert (attend_heads(*inputs(lengths=lengths), bias=bias) == 0).all()
+    with pytest.raises(TypeError, match="not callable"):
+        attend_heads(*inputs(), bias=torch.zeros(3, 5, dtype=torch.float64))
+
+
 @pytest.mark.usefixtures("unchecked")
 @ways
 def test_errors_of_attend_heads(asked):
@@ -247,8 +267,6 @@ def test_errors_of_attend_heads(asked):
         attend(query, key, key, bias=torch.ones(7, 2, 4, 3, 5))
     with fails(TypeError, "mask must be boolean"):
         attend(query, key, key, mask=torch.ones(3, 5))
-    with fails(ValueError, "dropout_p must be at least 0 and below 1, got 1.0"):
-        attend(query, key, key, dropout_p=1.0)
 
 
 # The module against torch's
@@ -380,7 +398,18 @@ def test_keys_of_their_own_width_and_values_from_the_keys(asked, bias):
 
 
 @ways
-@pytest.mark.parametrize("kind", KINDS[3:5])
+def test_values_of_their_own_beside_keys_of_the_same_width(asked):
+    module = module_of()
+    query, key, value = (normal(n, (2, QUERIES, DIM), "torch-float64") for n in range(3))
+    came = module(query, key, value, return_weights=asked)
+    output, weights = twin_of(module)(query, key, value, average_attn_weights=False)
+    close(came[0] if asked else came, output)
+    if asked:
+        close(came[1], weights)
+
+
+@ways
+@half_kinds
 def test_half_precision_is_close_to_the_answer(kind, asked):
     module, words = module_of("torch-float32", bias=True), normal(1, (2, QUERIES, DIM), "torch-float32")
     expected = module(words, return_weights=True)

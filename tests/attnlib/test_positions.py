@@ -612,6 +612,55 @@ def test_attention_with_a_scheme_is_a_loop(name, key_heads, way, masked):
     assert all(torch.equal(*pair) for pair in zip(inputs, before, strict=True))
 
 
+@schemes
+@pytest.mark.parametrize("asked", [False, True])
+def test_queries_and_keys_stand_where_they_are_said_to(name, asked):
+    """As many of one as of the other, so that no place could be told from the lengths."""
+    module, words = attention_of(name, key_heads=2), normal(0, (1, 4, DIM), "torch-float64")
+    here, there = torch.tensor([3, 9, 4, 0]), torch.tensor([1, 2, 8, 5])
+    came = module(words, query_positions=here, key_positions=there, return_weights=asked)
+    expected = attention_loop(module, words[0], words[0], words[0], None, here.tolist(), there.tolist())
+    for part, wanted in zip(came if asked else [came], expected, strict=False):
+        close(part[0], wanted)
+
+
+@schemes
+@pytest.mark.parametrize("asked", [False, True])
+def test_dropout_in_training_alone(name, asked):
+    module, words = attention_of(name, dropout_p=0.5), normal(0, (2, 4, DIM), "torch-float64")
+    expected, expected_weights = module.eval()(words, return_weights=True)
+
+    def call(seed):
+        torch.manual_seed(seed)
+        came = module(words, return_weights=asked)
+        return came if asked else (came,)
+
+    close(call(0)[0], expected)
+    module.train()
+    first, again, other = call(0), call(0), call(1)
+    assert torch.equal(first[0], again[0])
+    assert not torch.allclose(first[0], other[0])
+    assert not torch.allclose(first[0], expected)
+    if asked:
+        close(first[1], expected_weights)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("key_heads", [1, 2])
+def test_dropout_leaves_out_the_same_weights_of_values_and_of_their_distances(asked, key_heads):
+    """Every value is the opposite of every distance's vector, so nothing is left but for two different draws."""
+    module = attention_of("shaw", key_heads=key_heads, dropout_p=0.5)
+    words = normal(0, (DIM,), "torch-float64").expand(2, 4, DIM)
+    with torch.no_grad():
+        module.Vw.weight.copy_(module.Vw.weight[:HEAD_DIM].repeat(key_heads, 1))
+        module.positions.value_table.copy_(-module.Vw(words)[0, 0, :HEAD_DIM].expand(7, HEAD_DIM))
+    came = module(words, return_weights=asked)
+    assert (came[0] if asked else came).abs().max() < 1e-12
+    with torch.no_grad():
+        module.positions.value_table.zero_()
+    assert module(words).abs().max() > 0.1
+
+
 @real_schemes
 def test_a_scheme_makes_a_difference(name):
     words = normal(0, (2, 5, DIM), "torch-float64")

@@ -584,6 +584,17 @@ def test_mixed_precision(cell, attention, style):
     assert all(weight.grad.isfinite().all() for weight in model.parameters())
 
 
+@pytest.mark.parametrize(("cell", "attention", "style"), WIRINGS)
+def test_a_layer_in_mixed_precision_asks_for_no_kernel_of_half_precision(cell, attention, style):
+    """A processor without one fails: "could not create a primitive descriptor for the LSTM"."""
+    model = model_of(cell=cell, attention=attention, style=style).float()
+    seen = []
+    model.decoder.register_forward_hook(lambda layer, given, made: seen.append(made[0].dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        model(batch_of(SENTENCES), batch_of(TRANSLATIONS))
+    assert set(seen) <= {torch.float32}
+
+
 # Sizes
 
 
