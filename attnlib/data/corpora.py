@@ -137,8 +137,13 @@ def read_tatoeba(
 
     Examples
     --------
-    >>> read_tatoeba("fra-eng.zip", progress=False).edition  # doctest: +SKIP
-    '2019-04-07'
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     table = Path(folder) / "fra.txt"
+    ...     _ = table.write_text("Go.\\tVa !\\n", encoding="utf-8")
+    ...     read_tatoeba(table, progress=False).pairs
+    [('Go.', 'Va !')]
     """
     if path is None:
         path, origin = _downloaded(url, cache, sha256, progress)
