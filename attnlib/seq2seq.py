@@ -783,9 +783,8 @@ def read_on(
     if words.is_cpu:
         dtype = layer.weight_hh_l0.dtype
         words, first = words.to(dtype), [part.to(dtype) for part in first]
-        with torch.autocast("cpu", enabled=False):
-            return layer(words, tuple(first) if len(first) > 1 else first[0])[0]
-    return layer(words, tuple(first) if len(first) > 1 else first[0])[0]
+    with torch.autocast("cpu", enabled=False):  # other devices' mixed precision stays on
+        return layer(words, tuple(first) if len(first) > 1 else first[0])[0]
 
 
 def _require_one_of(known: tuple, **choice: str | None) -> None:

@@ -592,7 +592,8 @@ def test_a_layer_in_mixed_precision_asks_for_no_kernel_of_half_precision(cell, a
     model.decoder.register_forward_hook(lambda layer, given, made: seen.append(made[0].dtype))
     with torch.autocast("cpu", torch.bfloat16):
         model(batch_of(SENTENCES), batch_of(TRANSLATIONS))
-    assert set(seen) <= {torch.float32}
+    # With the context in its input it takes one step after another, and is not called as a layer.
+    assert seen == ([] if attention is not None and style == "bahdanau" else [torch.float32])
 
 
 # Sizes
