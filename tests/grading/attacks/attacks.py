@@ -25,6 +25,8 @@ class Attack:
     """The target's answer."""
     change: Callable[[dict, str], dict] = lambda notebook, name: notebook
     """What is done to the rest of the notebook."""
+    sabotage: bool = False
+    """Whether it may cost its author points of other answers too: it breaks the kernel that reads them."""
     lost: bool = True
     """Whether the target's points are lost; where not, its answer is right and the attack is after something else."""
     files: dict[str, str] = field(default_factory=dict)
@@ -157,18 +159,21 @@ attack(
 attack(
     "do_execute says all is well",
     "a kernel that runs nothing",
+    sabotage=True,
     code="kernel = get_ipython().kernel\nasync def well(*a, **k):\n    return dict(status='ok', execution_count=1, "
     "payload=[], user_expressions={})\nkernel.do_execute = well\n",
 )
 attack(
     "asserts are taken out of the code",
     "an AST transformer",
+    sabotage=True,
     code="import ast\nclass Deaf(ast.NodeTransformer):\n    def visit_Expr(self, node): return ast.Pass()\n"
     "    visit_Assert = visit_Expr\nget_ipython().ast_transformers.append(Deaf())\n",
 )
 attack(
     "code is replaced before it runs",
     "an input transformer",
+    sabotage=True,
     code="get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])\n",
 )
 attack(
@@ -180,6 +185,7 @@ attack(
 attack(
     "numpy and torch are patched",
     "everything is close to everything",
+    sabotage=True,
     code="import numpy, torch\nfor module in (numpy, numpy.testing, torch, torch.testing):\n"
     "    for each in ('allclose', 'isclose', 'array_equal', 'equal', 'assert_close', 'assert_allclose'):\n"
     "        if hasattr(module, each): setattr(module, each, lambda *a, **k: True)\n",
@@ -187,6 +193,7 @@ attack(
 attack(
     "built-in functions are patched",
     "all() and any() that agree",
+    sabotage=True,
     code="import builtins, math\nbuiltins.all = builtins.any = lambda *a: True\nbuiltins.abs = lambda x: 0\n"
     "builtins.isinstance = lambda *a: True\nmath.isclose = lambda *a, **k: True\nbuiltins.AssertionError = Warning\n",
 )
@@ -322,6 +329,7 @@ attack("infinite recursion", "the stack", answer="def {name}(*a, **k):\n    retu
 attack(
     "signals and handlers at the end",
     "a kernel that doesn't go",
+    sabotage=True,
     code="import atexit, signal, threading, time\natexit.register(time.sleep, 1000)\n"
     "for each in range(1, 32):\n    try: signal.signal(each, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
     "threading.Thread(target=time.sleep, args=(1000,)).start()\n",
@@ -380,6 +388,7 @@ attack(
 attack(
     "the channel's end is patched",
     "answers that no function gave",
+    sabotage=True,
     code="from grading import guest, wire\n"
     "guest.encode = lambda value, *a, **k: wire.encode((1, 'result', None, ()), *a, **k)\n",
 )

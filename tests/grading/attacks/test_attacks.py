@@ -87,9 +87,12 @@ def test_attack(problem_set, name, grader_of, tmp_path):
     before, attack = ours(), ATTACKS[name]
     report = grader.run(splice_file(attacked(attack, problem_set, tmp_path), grader.master, LIMITS))
     verdicts = {test: verdict["passed"] for test, verdict in report.tests.items()}
-    expected = dict.fromkeys(verdicts, True) | {f"test_{target_of(problem_set)}": not attack.lost}
-    assert verdicts == expected, report.remarks
-    assert ours() <= before
+    target = f"test_{target_of(problem_set)}"
+    assert verdicts[target] is not attack.lost
+    if not attack.sabotage:
+        assert all(passed for test, passed in verdicts.items() if test != target), report.remarks
+    _, left = psutil.wait_procs([psutil.Process(number) for number in ours() - before if psutil.pid_exists(number)], 10)
+    assert left == []
     assert not any(
         "left-behind" in " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
     )
