@@ -368,7 +368,6 @@ class _Measure:
         self.contents = {id(known[place]): content for place, content in planned.items()}
         self.limits = limits
         self.sizes: dict[int, float] = {}
-        self.open: set[int] = set()
         self.each = limits.value_mb * MEGABYTE / limits.values
 
     def require_finite(self, value: Any) -> None:
@@ -377,12 +376,10 @@ class _Measure:
             raise WireError("it refers to the arguments too often")
 
     def size(self, value: Any, depth: int) -> float:
-        if id(value) in self.open or depth > 3 * self.limits.depth:
+        if depth > 3 * self.limits.depth:
             raise WireError("it holds itself")
         if id(value) not in self.sizes:
-            self.open.add(id(value))
             self.sizes[id(value)] = self.each + self.inside(value, depth + 1)
-            self.open.discard(id(value))
         return self.sizes[id(value)]
 
     def inside(self, value: Any, depth: int) -> float:

@@ -39,7 +39,7 @@ def main(limits_json: dict[str, Any], control: int, calls: int) -> None:
     """
     limits = Limits.from_json(limits_json)
     tester = Tester(Channel(socket.socket(fileno=calls), limits), limits)
-    with socket.socket(fileno=control) as connection:
+    with socket.socket(fileno=control) as connection, tester:
         while (received := _receive(connection)) is not None:
             message, descriptors = received
             answer = json.dumps(tester.do(message, descriptors)).encode()
@@ -52,6 +52,12 @@ class Tester:
     def __init__(self, channel: Channel, limits: Limits):
         self.channel, self.limits = channel, limits
         self.names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
+
+    def __enter__(self) -> "Tester":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.channel.close()
 
     def do(self, message: dict[str, Any], descriptors: list[int] | None = None) -> dict[str, Any]:
         """Do what one control message says, and return the answer to it."""
@@ -108,11 +114,9 @@ class Tester:
         except BaseException as error:  # sys.exit() fails a test like anything else
             verdict = _failed(error, file, hidden)
             self._try_to_pause()
-        # Whatever the cell made of it: what took too long or broke off has failed.
+        # Whatever the cell made of it: what took too long has failed. (After a broken call, the pause has failed.)
         if alarm.rang and verdict["kind"] != "time":
             verdict = _failed(alarm.error(), file, hidden)
-        if self.channel.why is not None and verdict["passed"]:
-            verdict = _failed(self.channel.why, file, hidden)
         return verdict | {"broken": self.channel.broken, "calls": self.channel.calls}
 
     def _try_to_pause(self) -> None:
