@@ -3,7 +3,15 @@
 import os
 import sys
 
-from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, DeduplicateIds, OverwriteCells, OverwriteKernelspec
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    GetGrades,
+    OverwriteCells,
+    SaveAutoGrades,
+)
 
 c = get_config()
 
@@ -16,29 +24,16 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.md"
 c.ClearSolutions.code_stub = {"python": 'raise NotImplementedError("Write your code here, in place of this line.")'}
 c.ClearSolutions.text_stub = "*Double-click here and write your answer in place of this line.*"
 
-# An endless cell is stopped; the cells after it are still run and graded.
-c.ExecutePreprocessor.timeout = 60
-c.ExecutePreprocessor.interrupt_on_timeout = True
+# Grading: answers are put into the master and run in a sandbox, tests run out of their reach. See grading/.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from grading.nbgrader_plugin import RunInSandbox, SubmissionExporter  # noqa: E402
 
-
-class ForgetCopies(DeduplicateIds):
-    """Make a copied cell the student's own: nbgrader leaves it half marked, and then stops the batch over it."""
-
-    def preprocess_cell(self, cell, resources, cell_index):
-        """Take the mark off a cell whose name is there already."""
-        cell, resources = super().preprocess_cell(cell, resources, cell_index)
-        if cell.metadata.get("nbgrader") == {}:
-            del cell.metadata["nbgrader"]
-        return cell, resources
-
-
-c.Autograde.sanitize_preprocessors = [
-    ClearOutput,
-    ForgetCopies,
-    OverwriteKernelspec,
-    OverwriteCells,
-    CheckCellMetadata,
-]
+c.Autograde.exporter_class = SubmissionExporter
+c.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
+c.Autograde.autograde_preprocessors = [RunInSandbox, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
+# What students get back shows the tests that they know, and is text: no script in it runs.
+c.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, CSSHTMLHeaderPreprocessor]
+c.HTMLExporter.sanitize_html = True
 
 # How `nbgrader zip_collect` reads a file's name: the student before the first underscore, the problem set at the end,
 # as in ada_ps1.ipynb or lovelaceada_1234_5678_ps1.ipynb, with or without the -1 or (1) of a second upload. Change it

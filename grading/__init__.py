@@ -1,0 +1,1 @@
+"""Grading: what instructors run, so that code which nobody has vouched for can be graded."""

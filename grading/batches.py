@@ -1,0 +1,256 @@
+"""All submissions of a problem set at once: run on Dask, recorded by one writer, resumed after any end.
+
+Workers get text and give text: the spliced notebook in, the report out. They never see the gradebook.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import nbformat
+from dask.distributed import Client, LocalCluster, as_completed
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from grading import sandbox
+from grading.course import Course, CourseError, Grader, Submission, course_seed
+from grading.keeping import Kept, environment, key
+from grading.limits import Limits
+from grading.recording import Ledger, Recorded, recorded_key
+from grading.running import Report
+from grading.splicing import UNREADABLE, splice_file
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Summary:
+    """What came of a batch, by student."""
+
+    graded: dict[str, Recorded] = field(default_factory=dict)
+    zero: dict[str, str] = field(default_factory=dict)
+    """Those of whom nothing could be graded, with the reason."""
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Those that could not be run through, which is not their students' doing, with the error."""
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def by_hand(self) -> list[str]:
+        """Those in whom something is left for a person to grade."""
+        return [student for student, recorded in self.graded.items() if recorded.needs_person]
+
+
+@dataclass
+class _Task:
+    submission: Submission
+    notebook: NotebookNode
+    key: str
+
+
+def grade_batch(
+    course: Course,
+    assignment: str,
+    *,
+    students: Iterable[str] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    walls: bool = True,
+    force: bool = False,
+    progress: bool = True,
+) -> Summary:
+    """Grade the submissions of a problem set, and return what came of them.
+
+    Parameters
+    ----------
+    course : Course
+    assignment : str
+    students : names, or None
+        None grades all of them.
+    workers : int or None
+        Local processes; None is one for each core.
+    scheduler : str or None
+        Address of a Dask cluster, as ``tcp://host:8786``; None starts local workers.
+    walls : bool
+        False runs the code without a sandbox, with the rights of whoever grades.
+    force : bool
+        Run again what has not changed.
+    progress : bool
+        Show a bar with the time that is left.
+
+    Raises
+    ------
+    CourseError
+        If master, problem set or submissions are missing, or the workers are not those of this program.
+    SandboxMissingError
+        If there are to be walls and there can be none here.
+    """
+    master = course.master(assignment)
+    with closing(Ledger(course)) as ledger:
+        ledger.require(assignment, master)
+    if walls and scheduler is None:
+        sandbox.require()
+    submissions = _chosen(course, assignment, students)
+    limits, seed, surroundings = course.limits, course_seed(), environment()
+    summary, kept = Summary(), Kept(course.root / ".grading")
+    waiting: list[_Task] = []
+    for submission in submissions:
+        notebook = splice_file(submission.path, master, limits, course.config)
+        name = key(notebook, limits, seed, walls, surroundings)
+        if not force and recorded_key(course, submission) == name:
+            summary.unchanged.append(submission.student)
+        else:
+            waiting.append(_Task(submission, notebook, name))
+    bar = tqdm(total=len(waiting), unit="submission", desc=assignment, disable=not progress)
+    with bar, _Writer(course, summary, bar) as writer:
+        missing = []
+        for task in waiting:
+            report = None if force else kept.get(task.key)
+            if report is None:
+                missing.append(task)
+            else:
+                writer.put(task, report)
+        work = (nbformat.writes(master), limits.to_json(), seed, walls)
+        for task, outcome in _outcomes(missing, work, workers, scheduler, surroundings):
+            if isinstance(outcome, Report):
+                kept.put(task.key, outcome)
+                writer.put(task, outcome)
+            else:
+                writer.give_up(task, outcome)
+    return summary
+
+
+def _chosen(course: Course, assignment: str, students: Iterable[str] | None) -> list[Submission]:
+    found = course.submissions(assignment)
+    if not found:
+        raise CourseError(
+            f"nothing was handed in: there is no folder {course.path('submitted', 'STUDENT', assignment)}"
+        )
+    if students is None:
+        return found
+    wanted = set(students)
+    strangers = wanted - {submission.student for submission in found}
+    if strangers:
+        raise CourseError(f"nothing of {', '.join(sorted(strangers))} was handed in for {assignment}")
+    return [submission for submission in found if submission.student in wanted]
+
+
+class _Writer:
+    """Records results in a thread of its own, one after the other, while others are being run."""
+
+    def __init__(self, course: Course, summary: Summary, bar: tqdm):
+        self.summary, self.bar = summary, bar
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="gradebook")
+        self.ledger = Ledger(course)
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self.pool.submit(self.ledger.close)  # by the thread that opened it
+        self.pool.shutdown(wait=True)
+
+    def put(self, task: _Task, report: Report) -> None:
+        """Have a result recorded."""
+        self.pool.submit(self._record, task, report)
+
+    def give_up(self, task: _Task, error: str) -> None:
+        """Note that a submission could not be run."""
+        self.summary.failed[task.submission.student] = error
+        self.bar.update()
+
+    def _record(self, task: _Task, report: Report) -> None:
+        student = task.submission.student
+        try:
+            recorded = self.ledger.record(task.submission, task.notebook, report, task.key)
+        except Exception as error:  # one submission's trouble is not the others'
+            _log.debug("%s could not be recorded", student, exc_info=True)
+            self.give_up(task, f"could not be recorded: {error}")
+            return
+        if UNREADABLE in task.notebook.metadata:
+            self.summary.zero[student] = task.notebook.metadata[UNREADABLE]
+        else:
+            self.summary.graded[student] = recorded
+        if report.remarks:
+            self.summary.remarks[student] = report.remarks
+        self.bar.update()
+
+
+# On Dask
+
+
+def _outcomes(
+    tasks: list[_Task], work: tuple, workers: int | None, scheduler: str | None, surroundings: dict[str, str]
+) -> Iterator[tuple[_Task, Report | str]]:
+    """Run tasks on a cluster; yield each with its report, or with what went wrong."""
+    if not tasks:
+        return
+    with _client(workers or _cores(), scheduler, len(tasks)) as client:
+        _require_same(client, surroundings)
+        futures = {
+            client.submit(run_text, nbformat.writes(task.notebook), *work, pure=False, retries=1): task
+            for task in tasks
+        }
+        for future in as_completed(list(futures)):
+            task = futures.pop(future)
+            error = future.exception()
+            yield task, Report.from_json(future.result()) if error is None else f"{type(error).__name__}: {error}"
+            future.release()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None, tasks: int) -> Iterator[Client]:
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout="10s")
+        except (OSError, TimeoutError, ValueError) as error:
+            raise CourseError(f"there is no Dask scheduler at {scheduler}: {error}") from error
+        with client:
+            yield client
+        return
+    cluster = LocalCluster(
+        n_workers=min(workers, tasks), threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+    )
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+def _require_same(client: Client, surroundings: dict[str, str]) -> None:
+    """See that the workers run the same code as this program: their results are kept under its name."""
+    for address, theirs in client.run(environment).items():
+        different = [name for name in surroundings if theirs.get(name) != surroundings[name]]
+        if different:
+            what = ", ".join(f"{name} {theirs.get(name)} and not {surroundings[name]}" for name in different)
+            raise CourseError(f"the worker at {address} has {what}: install the same version of the course there")
+
+
+_graders: dict[Any, Grader] = {}
+_lock = threading.Lock()
+
+
+def run_text(notebook: str, master: str, limits: dict, seed: str, walls: bool) -> dict:
+    """Run a spliced notebook on a worker, text in and plain data out."""
+    with _lock:
+        name = (master, str(limits), seed, walls)
+        if name not in _graders:
+            _close_graders()
+            grader = Grader(nbformat.reads(master, as_version=4), Limits.from_json(limits), sandbox=walls, seed=seed)
+            _graders[name] = grader.__enter__()
+        grader = _graders[name]
+    return grader.run(nbformat.reads(notebook, as_version=4)).to_json()
+
+
+def _close_graders() -> None:
+    """A worker is asked for one problem set after the other: what served the last one is in the way."""
+    for grader in _graders.values():
+        grader.__exit__(None, None, None)
+    _graders.clear()

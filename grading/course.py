@@ -1,0 +1,123 @@
+"""A course, as nbgrader's configuration describes it: where masters and submissions lie, and what runs them."""
+
+import glob
+import os
+import re
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader.apps.baseapp import NbGrader
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from grading.limits import Limits
+from grading.nursery import Nursery
+from grading.packages import PACKAGE, allowed_modules, copy_modules, package_directory
+from grading.provisioner import MODULES
+from grading.running import Job, Report, run
+from grading.splicing import read_master
+
+_LOADED = (*MODULES, "array_api_compat.torch", "jaxtyping", "numpy", "torch", "grading.guest", "grading.testing")
+SEED = "ATTNLIB_COURSE_SEED"
+
+
+def course_seed() -> str:
+    """Return the seed of the hidden tests' inputs."""
+    return os.environ.get(SEED) or "0"
+
+
+class CourseError(Exception):
+    """The course's directory lacks something; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in for one problem set."""
+
+    student: str
+    assignment: str
+    path: Path
+    """Where the notebook should lie, whether it does or not."""
+
+
+class Course:
+    """A course directory with its configuration."""
+
+    def __init__(self, coursedir: CourseDirectory, config: Config):
+        self.directory, self.config = coursedir, config
+
+    @classmethod
+    def load(cls) -> "Course":
+        """Read the configuration as nbgrader's commands do, from ``nbgrader_config.py`` in the current directory."""
+        app = NbGrader()
+        app.load_config_file()
+        return cls(CourseDirectory(parent=app), app.config)
+
+    @property
+    def root(self) -> Path:
+        """The directory that everything lies in."""
+        return Path(self.directory.root)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the configuration's section ``Limits``, the rest as they are by default."""
+        return Limits(**self.config.get("Limits", {}))
+
+    @property
+    def resubmission(self) -> str:
+        """Which submission counts when there is a new one: ``later`` (as by default) or ``better``."""
+        return self.config.get("Resubmission", {}).get("policy", "later")
+
+    def path(self, step: str, student: str, assignment: str) -> Path:
+        """Return the directory of a submission at one step: ``submitted``, ``autograded`` or ``feedback``."""
+        return Path(self.directory.format_path(getattr(self.directory, f"{step}_directory"), student, assignment))
+
+    def master(self, assignment: str) -> NotebookNode:
+        """Return the master of a problem set."""
+        directory = self.directory.format_path(self.directory.source_directory, ".", assignment)
+        return read_master(Path(directory) / f"{assignment}.ipynb")
+
+    def submissions(self, assignment: str) -> list[Submission]:
+        """Return what was handed in for a problem set, one for each folder of a student."""
+        anybody = str(self.path("submitted", "*", assignment))
+        pattern = re.escape(str(self.path("submitted", "@@", assignment))).replace("@@", "([^/]+)")
+        found = (re.fullmatch(pattern, directory) for directory in sorted(glob.glob(anybody)))
+        return [Submission(match[1], assignment, Path(match[0]) / f"{assignment}.ipynb") for match in found if match]
+
+
+class Grader:
+    """Runs notebooks of one problem set, one after the other or from several threads.
+
+    It is a context manager: at its end every process that it started is gone.
+    """
+
+    def __init__(self, master: NotebookNode, limits: Limits, *, sandbox: bool = True, seed: str | None = None):
+        self.master, self.limits, self.sandbox = master, limits, sandbox
+        self.seed = seed if seed is not None else course_seed()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Grader":
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grading-")))
+            visible = copy_modules(allowed_modules(self.master), scratch / "student")
+            shutil.copytree(
+                package_directory(), scratch / "tester" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__")
+            )
+            self.job = Job(self.limits, self.seed, (str(visible),), (str(scratch / "tester"),))
+            self.nursery = stack.enter_context(Nursery(self.limits, modules=_LOADED, sandbox=self.sandbox))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def run(self, notebook: NotebookNode) -> Report:
+        """Run a spliced notebook."""
+        report = run(notebook, self.master, self.job, self.nursery)
+        if not self.sandbox:
+            report.remarks.append("Graded WITHOUT a sandbox: this code ran with the grader's own rights.")
+        return report
