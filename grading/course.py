@@ -7,11 +7,13 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
 from grading.limits import Limits
@@ -19,10 +21,24 @@ from grading.nursery import Nursery
 from grading.packages import PACKAGE, allowed_modules, copy_modules, package_directory
 from grading.provisioner import MODULES
 from grading.running import Job, Report, run
-from grading.splicing import read_master
+from grading.splicing import read_file, read_master
 
-_LOADED = (*MODULES, "array_api_compat.torch", "jaxtyping", "numpy", "torch", "grading.guest", "grading.testing")
+_TIMESTAMP_MB = 0.001
+_LOADED = (
+    *MODULES,
+    "array_api_compat.torch",
+    "jaxtyping",
+    "numpy",
+    "torch",
+    "torch._decomp.decompositions_for_jvp",  # what these hold is taken away where it isn't allowed: it must be there
+    "torch._refs",
+    "grading.forbidden",
+    "grading.guest",
+    "grading.testing",
+)
 SEED = "ATTNLIB_COURSE_SEED"
+TIMESTAMP = "timestamp.txt"
+"""The file in which nbgrader's collectors write when something was handed in."""
 
 
 def course_seed() -> str:
@@ -87,6 +103,17 @@ class Course:
         pattern = re.escape(str(self.path("submitted", "@@", assignment))).replace("@@", "([^/]+)")
         found = (re.fullmatch(pattern, directory) for directory in sorted(glob.glob(anybody)))
         return [Submission(match[1], assignment, Path(match[0]) / f"{assignment}.ipynb") for match in found if match]
+
+
+def timestamp(directory: Path) -> datetime | None:
+    """Return when a submission was handed in (UTC, without a zone), or None where its ``timestamp.txt`` doesn't say.
+
+    Students may have made that file too: a link isn't followed, a pipe not waited for, nonsense not taken.
+    """
+    try:
+        return parse_utc(read_file(directory / TIMESTAMP, _TIMESTAMP_MB).decode().strip())
+    except (ValueError, OverflowError):  # UnreadableError is one of them
+        return None
 
 
 class Grader:

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from grading.diagnosis import diagnosis, hidden_lines
+from grading.forbidden import not_allowed
 from grading.kernel import Kernel, KernelGoneError
 from grading.limits import Limits
 from grading.nursery import FIRST_DESCRIPTOR, Nursery
@@ -128,7 +129,7 @@ class _Run:
 
     def __init__(self, notebook: NotebookNode, master: NotebookNode, job: Job, nursery: Nursery):
         self.cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "nbgrader" in cell.metadata]
-        self.names = defined_names(master)
+        self.names, self.not_allowed = defined_names(master), not_allowed(master)
         self.job, self.nursery = job, nursery
         self.report = Report()
         self.deadline = time.monotonic() + job.limits.notebook_seconds
@@ -174,6 +175,9 @@ class _Run:
 
     def _start_kernel(self, calls: socket.socket) -> None:
         self.kernel = Kernel(self.nursery, self.job.limits, (calls,), self.job.student_paths)
+        done = self.kernel.execute(_take_away(self.not_allowed), self.job.limits.cell_seconds)
+        if done.status != "ok":
+            raise RuntimeError(f"what isn't allowed could not be taken away: {done.outputs}")
 
     def _renew(self, why: str, place: int) -> None:
         """Start another kernel, and have it read the answers above again."""
@@ -282,6 +286,11 @@ def _serve(limits: Limits) -> str:
     """Return the lines that have the kernel answer calls, on the first descriptor that it was given."""
     modules = "from grading import guest as _guest, limits as _limits"
     return f"{modules}\n_guest.serve({FIRST_DESCRIPTOR}, limits=_limits.Limits(**{limits.to_json()!r}))"
+
+
+def _take_away(forbidden: dict[str, list[str]]) -> str:
+    """Return the line that takes away what the problem set doesn't allow, and leaves nothing behind."""
+    return f"__import__('grading.forbidden').forbidden.take_away({forbidden['torch']!r}, {forbidden['modules']!r});"
 
 
 def _said(text: str) -> dict:

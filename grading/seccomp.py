@@ -58,6 +58,8 @@ CALLS = {
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
 }
+PROGRAMS = {"execve": (59, 221), "execveat": (322, 281)}
+"""What starts another program."""
 _CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
 _NAMESPACES = 0x7E020000  # the flags of clone that make new ones
 _FAMILIES = (1, 2, 10, 16)  # Unix, IPv4, IPv6, netlink: all of them within the namespaces
@@ -65,33 +67,56 @@ MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _ALLOW, _KILL, _DENY, _UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
 _LOAD, _EQUAL, _AT_LEAST, _ANY, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _MACHINE, _FIRST = 0, 4, 16  # offsets in what the kernel shows to the filter
-_SET_SECCOMP, _FILTER = 22, 2
+_GET_SECCOMP, _SET_SECCOMP, _FILTER = 21, 22, 2
 
 
 def program(machine: str) -> bytes | None:
     """Return the filter for a machine as `os.uname` names it, or None where no numbers are known."""
     if machine not in MACHINES:
         return None
-    place, architecture = MACHINES[machine]
-    steps = [(_LOAD, 0, 0, _MACHINE), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
-    if machine == "x86_64":  # the same calls by other numbers
-        steps += [(_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _DENY)]
-    for numbers in CALLS.values():
-        steps += [(_EQUAL, 0, 1, numbers[place]), (_RETURN, 0, 0, _DENY)]
+    place, _ = MACHINES[machine]
+    steps = _denied(machine, CALLS)
     steps += [(_EQUAL, 0, 1, _CLONE3[place]), (_RETURN, 0, 0, _UNKNOWN)]  # then the C library takes clone
     steps += [(_EQUAL, 0, 4, _CLONE[place]), (_LOAD, 0, 0, _FIRST), (_ANY, 0, 1, _NAMESPACES)]
     steps += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     steps += [(_EQUAL, 0, len(_FAMILIES) + 2, _SOCKET[place]), (_LOAD, 0, 0, _FIRST)]
     steps += [(_EQUAL, len(_FAMILIES) - rank, 0, family) for rank, family in enumerate(_FAMILIES)]
     steps += [(_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
+    return _packed(steps)
+
+
+def _denied(machine: str, calls: dict[str, tuple[int, int]]) -> list[tuple]:
+    place, architecture = MACHINES[machine]
+    steps = [(_LOAD, 0, 0, _MACHINE), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
+    if machine == "x86_64":  # the same calls by other numbers
+        steps += [(_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _DENY)]
+    for numbers in calls.values():
+        steps += [(_EQUAL, 0, 1, numbers[place]), (_RETURN, 0, 0, _DENY)]
+    return steps
+
+
+def _packed(steps: list[tuple]) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 
 
 def install() -> None:
     """Put the calling process and all that it starts under the filter, for good."""
     content = program(os.uname().machine)
-    if content is None:
-        return
+    if content is not None:
+        _put_under(content)
+
+
+def forbid_programs() -> None:
+    """Have the calling process start no other program, for good, if it is under the filter.
+
+    A new interpreter would know nothing of what was taken away in this one.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl") and libc.prctl(_GET_SECCOMP, 0, 0, 0, 0) == _FILTER:
+        _put_under(_packed([*_denied(os.uname().machine, PROGRAMS), (_RETURN, 0, 0, _ALLOW)]))
+
+
+def _put_under(content: bytes) -> None:
     buffer = ctypes.create_string_buffer(content, len(content))
     header = struct.pack("HP", len(content) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)

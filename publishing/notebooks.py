@@ -12,6 +12,8 @@ from publishing.plain_markdown import Book, Page
 from publishing.settings import ROOT, Settings, load_settings
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+NOT_ALLOWED = "not_allowed"
+"""In a master's metadata: what answers may not use. It is read where they are graded."""
 _INSTALL = """\
 # Where attnlib is missing (Colab): install it. The torch and NumPy that are there stay as they are.
 import importlib.util
@@ -67,7 +69,10 @@ def export_master(path: Path, settings: Settings) -> NotebookNode:
         "solution": False,
         "task": False,
     }
-    return _notebook([first, *source.cells])
+    notebook = _notebook([first, *source.cells])
+    if NOT_ALLOWED in source.metadata:
+        notebook.metadata[NOT_ALLOWED] = source.metadata[NOT_ALLOWED]
+    return notebook
 
 
 def install_cell(settings: Settings) -> NotebookNode:
