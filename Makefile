@@ -71,9 +71,9 @@ exercises: notebooks ## make exercises/ from solutions/
 grade: $(INSTALLED) ## grade what lies in submitted/ for one problem set: make grade PS=ps1
 	@[ -n "$(PS)" ] || { echo "Say which problem set: make grade PS=ps1" >&2; exit 1; }
 	@$(BIN)/nbgrader generate_assignment $(PS) --force
-	@$(BIN)/nbgrader autograde $(PS) || echo "Some submissions could not be graded: see above. The others are." >&2
+	@$(BIN)/python -m grading autograde $(PS) || echo "Some submissions could not be graded: see above. The others are." >&2
 	@$(BIN)/nbgrader generate_feedback $(PS)
-	@$(BIN)/nbgrader export --to grades.csv
+	@$(BIN)/python -m grading export csv --to grades.csv
 
 benchmarks: $(INSTALLED) ## measure attnlib against what it is compared with, and write benchmarks/results
 	@$(BIN)/python -m benchmarks.attend
@@ -81,6 +81,7 @@ benchmarks: $(INSTALLED) ## measure attnlib against what it is compared with, an
 	@$(BIN)/python -m benchmarks.multihead
 	@$(BIN)/python -m benchmarks.seq2seq
 	@$(BIN)/python -m benchmarks.cache
+	@$(BIN)/python -m benchmarks.grading
 
 lint: $(INSTALLED) ## check style and layout of the code
 	@$(BIN)/ruff check .

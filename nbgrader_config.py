@@ -26,11 +26,22 @@ c.ClearSolutions.text_stub = "*Double-click here and write your answer in place 
 
 # Grading: answers are put into the master and run in a sandbox, tests run out of their reach. See grading/.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from grading.late import LatePolicy  # noqa: E402
 from grading.nbgrader_plugin import RunInSandbox, SubmissionExporter  # noqa: E402
 
 c.Autograde.exporter_class = SubmissionExporter
 c.Autograde.sanitize_preprocessors = [OverwriteCells, CheckCellMetadata]
 c.Autograde.autograde_preprocessors = [RunInSandbox, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata]
+# What a submission may take: every limit of grading/limits.py can be set here.
+c.Limits.call_seconds = 10
+c.Limits.notebook_seconds = 600
+# Which one counts when a student hands in again: the "later", or the "better".
+c.Resubmission.policy = "later"
+# What a late one loses: "none", "zero", or "percent" with a rate for each day that has begun, and a cap.
+c.AssignLatePenalties.plugin_class = LatePolicy
+c.LatePolicy.penalty_method = "none"
+c.LatePolicy.rate = 10
+c.LatePolicy.cap = 50
 # What students get back shows the tests that they know, and is text: no script in it runs.
 c.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, CSSHTMLHeaderPreprocessor]
 c.HTMLExporter.sanitize_html = True

@@ -25,6 +25,8 @@ from grading.recording import Ledger, Recorded, recorded_key
 from grading.running import Report
 from grading.splicing import UNREADABLE, splice_file
 
+_ANY_PORT = "127.0.0.1:0"  # Dask's pages for monitoring, which can't be left out, seen from this machine only
+_SECONDS = 10  # that a cluster elsewhere has to answer
 _log = logging.getLogger(__name__)
 
 
@@ -211,22 +213,34 @@ def _cores() -> int:
 def _client(workers: int, scheduler: str | None, tasks: int) -> Iterator[Client]:
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout="10s")
+            client = Client(scheduler, timeout=_SECONDS)
         except (OSError, TimeoutError, ValueError) as error:
             raise CourseError(f"there is no Dask scheduler at {scheduler}: {error}") from error
         with client:
             yield client
         return
+    # Threads, since all that takes time is in other processes; and nothing that another user could connect to.
     cluster = LocalCluster(
-        n_workers=min(workers, tasks), threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        processes=False,
+        n_workers=1,
+        threads_per_worker=min(workers, tasks),
+        dashboard_address=_ANY_PORT,
+        worker_dashboard_address=_ANY_PORT,
+        silence_logs=logging.ERROR,
     )
-    with cluster, Client(cluster) as client:
-        yield client
+    try:
+        with cluster, Client(cluster) as client:
+            yield client
+    finally:
+        _close_graders()
 
 
 def _require_same(client: Client, surroundings: dict[str, str]) -> None:
     """See that the workers run the same code as this program: their results are kept under its name."""
-    for address, theirs in client.run(environment).items():
+    found = client.run(environment)
+    if not found:
+        raise CourseError("no worker has joined the cluster: start one with `dask worker ADDRESS`")
+    for address, theirs in found.items():
         different = [name for name in surroundings if theirs.get(name) != surroundings[name]]
         if different:
             what = ", ".join(f"{name} {theirs.get(name)} and not {surroundings[name]}" for name in different)

@@ -24,6 +24,7 @@ from grading.running import Job, Report, run
 from grading.splicing import read_file, read_master
 
 _TIMESTAMP_MB = 0.001
+_OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")  # nbgrader misreads an offset from UTC that stands apart
 _LOADED = (
     *MODULES,
     "array_api_compat.torch",
@@ -111,7 +112,8 @@ def timestamp(directory: Path) -> datetime | None:
     Students may have made that file too: a link isn't followed, a pipe not waited for, nonsense not taken.
     """
     try:
-        return parse_utc(read_file(directory / TIMESTAMP, _TIMESTAMP_MB).decode().strip())
+        text = read_file(directory / TIMESTAMP, _TIMESTAMP_MB).decode().strip()
+        return parse_utc(_OFFSET.sub("", text))
     except (ValueError, OverflowError):  # UnreadableError is one of them
         return None
 

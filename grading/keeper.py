@@ -247,6 +247,7 @@ class _Walls:
             self.process = subprocess.Popen(
                 [*sandbox.command([own, *paths], write), *sandbox.HOLDER],
                 pass_fds=[write],
+                cwd="/",  # where the owner stands is not told
                 env={},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -18,6 +18,7 @@ _WHY = {
     "output": "it sent too much",
 }
 _GRACE = 5.0  # seconds that an interrupted cell has to end
+_LATE = 0.5  # seconds that the end of a cell's output is waited for when the cell is done
 _OUTPUTS = 200  # pieces of output that are kept of a cell
 
 
@@ -40,6 +41,7 @@ class Kernel:
     def __init__(self, nursery: Nursery, limits: Limits, descriptors: tuple = (), paths: tuple[str, ...] = ()):
         self.limits = limits
         self.client, self.child = start_kernel(nursery, descriptors=descriptors, paths=paths)
+        self._late = _LATE
         self._poller = zmq.Poller()
         for channel in (self.client.shell_channel, self.client.iopub_channel):
             self._poller.register(channel.socket, zmq.POLLIN)
@@ -73,12 +75,13 @@ class Kernel:
         status, idle = None, False
         while status is None or not idle:
             # Once there is an answer, what was printed before it is not waited for long.
-            left = min(deadline - time.monotonic(), 0.5 if status else 0.25)
+            left = min(deadline - time.monotonic(), self._late if status else 0.25)
             if deadline - time.monotonic() <= 0:
                 break
             ready = dict(self._poller.poll(max(1, int(1000 * left))))
             if not ready:
                 if status is not None:
+                    self._late = _LATE / 10  # its output may be cut off for good
                     break
                 self._require_life()
             for content in self._received(ready, self.client.iopub_channel, message):

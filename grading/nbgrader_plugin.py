@@ -6,19 +6,25 @@ An exporter reads the submitted file and hands on the spliced notebook. A prepro
 
 import atexit
 import os
+import warnings
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
+from sqlalchemy.exc import SAWarning
 from traitlets import Bool
 from traitlets.config import Config
 
 from grading import sandbox
-from grading.course import Course, Grader
+from grading.course import TIMESTAMP, Course, Grader, timestamp
+from grading.keeping import write_whole
 from grading.running import write
-from grading.splicing import splice_file
+from grading.splicing import note, splice_file
 
 
 class SubmissionExporter(NotebookExporter):
@@ -29,9 +35,20 @@ class SubmissionExporter(NotebookExporter):
 
     def __init__(self, config: Config | None = None, **options: Any):
         super().__init__(config=config, **options)
+        if RunInSandbox(parent=self).sandbox:
+            self._require_sandbox()
+        warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # its own queries cause some
         whole = self.parent.coursedir
         settings = {name: getattr(whole, name) for name in whole.trait_names(config=True)}
-        self.parent.coursedir = CourseDirectory(parent=whole.parent, **settings | {"ignore": ["*"]})
+        self.parent.coursedir = _Submissions(parent=whole.parent, **settings | {"ignore": ["*"]})
+
+    def _require_sandbox(self) -> None:
+        """Say it once, before the first submission, where there are no sandboxes."""
+        try:
+            sandbox.require()
+        except sandbox.SandboxMissingError as error:
+            self.log.error(str(error))
+            raise NbGraderException(str(error)) from error
 
     def from_filename(self, filename: str, resources: dict | None = None, **options: Any) -> tuple[str, dict]:
         """Return the spliced notebook of a submitted file, after the preprocessors."""
@@ -42,7 +59,19 @@ class SubmissionExporter(NotebookExporter):
             return super().from_filename(filename, resources=resources, **options)
         path = directory / os.path.basename(filename)
         notebook = splice_file(path, course.master(about["assignment"]), course.limits, self.config)
+        handed_in = timestamp(directory)
+        if handed_in is not None:  # what is graded says so too: nbgrader tells by it what is newer
+            graded = course.path("autograded", about["student"], about["assignment"])
+            write_whole(graded / TIMESTAMP, f"{handed_in} UTC\n")
         return self.from_notebook_node(notebook, resources=resources, **options)
+
+
+class _Submissions(CourseDirectory):
+    """The course's directory, whose students may have put anything into the place of a file."""
+
+    def get_existing_timestamp(self, dest_path: str) -> datetime | None:
+        """Return when a submission was handed in, where it says so."""
+        return timestamp(Path(dest_path))
 
 
 class RunInSandbox(NbGraderPreprocessor):
@@ -60,7 +89,7 @@ class RunInSandbox(NbGraderPreprocessor):
         report = _grader(course, resources["nbgrader"]["assignment"], self.sandbox).run(nb)
         for remark in report.remarks:
             self.log.warning(remark)
-        return write(report, nb), resources
+        return note(write(report, nb), report.remarks), resources
 
 
 _graders: dict[tuple, Grader] = {}
@@ -70,8 +99,6 @@ def _grader(course: Course, assignment: str, walls: bool) -> Grader:
     """Return what runs a problem set's notebooks, started once for all that one command grades."""
     name = (str(course.root), assignment, walls)
     if name not in _graders:
-        if walls:
-            sandbox.require()
         _close_graders()
         grader = Grader(course.master(assignment), course.limits, sandbox=walls)
         _graders[name] = grader.__enter__()

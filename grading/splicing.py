@@ -28,6 +28,8 @@ NOTES = "grading_notes"
 UNREADABLE = "grading_unreadable"
 """Key of the notebook's metadata that holds why nothing of the submission can be graded."""
 
+_ON_TOP = "grading-notes"
+
 
 class UnreadableError(ValueError):
     """Nothing in the submission can be graded; the message says why, for student and instructor."""
@@ -88,7 +90,7 @@ def read_submission(path: Path, limits: Limits) -> list[dict]:
     UnreadableError
         If it isn't a file of its own, is too large, or isn't a notebook.
     """
-    notebook = _json(_bytes(path, limits.submission_mb))
+    notebook = _json(read_file(path, limits.submission_mb))
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise UnreadableError(
@@ -97,7 +99,14 @@ def read_submission(path: Path, limits: Limits) -> list[dict]:
     return [cell for cell in cells if isinstance(cell, dict)]
 
 
-def _bytes(path: Path, limit_mb: float) -> bytes:
+def read_file(path: Path, limit_mb: float) -> bytes:
+    """Read a file that anyone may have made.
+
+    Raises
+    ------
+    UnreadableError
+        If it isn't a file of its own, or is too large.
+    """
     try:
         # A link is not followed, and a pipe not waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -178,8 +187,7 @@ def splice(master: NotebookNode, answers: Answers, config: Config | None = None)
             _fill(cell, answers, config)
         elif "nbgrader" in cell.metadata:
             cell.metadata.nbgrader.checksum = compute_checksum(cell)
-    _note(notebook, answers.notes)
-    return notebook
+    return note(notebook, answers.notes)
 
 
 def _fill(cell: NotebookNode, answers: Answers, config: Config | None) -> None:
@@ -198,8 +206,7 @@ def splice_nothing(master: NotebookNode, reason: str, config: Config | None = No
     """Return the master without an answer, for a submission that can't be read, with the reason on top."""
     notebook = splice(master, Answers({}), config)
     notebook.metadata[UNREADABLE] = reason
-    _note(notebook, [f"Nothing could be graded: {reason}"])
-    return notebook
+    return note(notebook, [f"Nothing could be graded: {reason}"])
 
 
 def splice_file(path: Path, master: NotebookNode, limits: Limits, config: Config | None = None) -> NotebookNode:
@@ -217,9 +224,12 @@ def released(cell: NotebookNode, config: Config | None = None) -> NotebookNode:
     return preprocessor.preprocess_cell(cell, {"language": "python"}, 0)[0]
 
 
-def _note(notebook: NotebookNode, notes: list[str]) -> None:
+def note(notebook: NotebookNode, notes: list[str]) -> NotebookNode:
+    """Have a notebook say something of the submission as a whole, on top, besides what it says there already."""
     if not notes:
-        return
-    notebook.metadata[NOTES] = notes
+        return notebook
+    notes = notebook.metadata[NOTES] = [*notebook.metadata.get(NOTES, []), *notes]
     lines = "".join(f"\n- {html.escape(note)}" for note in notes)
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**About this submission**\n{lines}", id="grading-notes"))
+    cell = nbformat.v4.new_markdown_cell(f"**About this submission**\n{lines}", id=_ON_TOP)
+    notebook.cells = [cell, *(cell for cell in notebook.cells if cell.get("id") != _ON_TOP)]
+    return notebook
