@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _find_programs()
     try:
         return options.run(options)
-    except (CourseError, SandboxMissingError, FileNotFoundError) as error:
+    except (CourseError, SandboxMissingError, OSError) as error:
         print(f"grading: {error}", file=sys.stderr)
         return 1
     except SQLAlchemyError as error:

@@ -108,7 +108,7 @@ def grade_batch(
             summary.unchanged.append(submission.student)
         else:
             waiting.append(_Task(submission, notebook, name))
-    bar = tqdm(total=len(waiting), unit="submission", desc=assignment, disable=not progress)
+    bar = tqdm(total=len(waiting), unit="submission", desc=assignment, disable=not (progress and waiting))
     with bar, _Writer(course, summary, bar) as writer:
         missing = []
         for task in waiting:

@@ -123,11 +123,10 @@ def show_statistics(options: argparse.Namespace) -> int:
     course = load(options)
     with _gradebook(course, [options.assignment]):
         collected = statistics.collect(course, options.assignment)
-    print(statistics.table(collected))
+    written = [] if options.picture is None else [statistics.draw(collected, options.picture)]
     if options.csv is not None:
-        print(statistics.write_csv(collected, options.csv))
-    if options.picture is not None:
-        print(statistics.draw(collected, options.picture))
+        written.append(statistics.write_csv(collected, options.csv))
+    print(statistics.table(collected), *written, sep="\n")
     return 0
 
 

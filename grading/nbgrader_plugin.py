@@ -23,6 +23,7 @@ from traitlets.config import Config
 from grading import sandbox
 from grading.course import TIMESTAMP, Course, Grader, timestamp
 from grading.keeping import write_whole
+from grading.recording import require_no_link
 from grading.running import write
 from grading.splicing import note, splice_file
 
@@ -58,10 +59,11 @@ class SubmissionExporter(NotebookExporter):
         if os.path.abspath(os.path.dirname(filename)) != os.path.abspath(directory):
             return super().from_filename(filename, resources=resources, **options)
         path = directory / os.path.basename(filename)
+        graded = course.path("autograded", about["student"], about["assignment"])
+        require_no_link(graded / path.name)
         notebook = splice_file(path, course.master(about["assignment"]), course.limits, self.config)
         handed_in = timestamp(directory)
         if handed_in is not None:  # what is graded says so too: nbgrader tells by it what is newer
-            graded = course.path("autograded", about["student"], about["assignment"])
             write_whole(graded / TIMESTAMP, f"{handed_in} UTC\n")
         return self.from_notebook_node(notebook, resources=resources, **options)
 

@@ -62,6 +62,13 @@ def _graded_path(course: Course, submission: Submission) -> Path:
     return course.path("autograded", submission.student, submission.assignment) / submission.path.name
 
 
+def require_no_link(path: Path) -> None:
+    """See that neither a student's graded notebook nor a folder of the student's is a link to elsewhere."""
+    for part in (path, *path.parents[:2]):
+        if part.is_symlink():
+            raise CourseError(f"{part} is a symbolic link: remove it, nothing is written through it")
+
+
 class Ledger:
     """The gradebook of a course, as the one who writes into it sees it. Used by one thread."""
 
@@ -110,9 +117,7 @@ class Ledger:
         notebook = note(write(report, notebook), report.remarks)
         notebook.metadata[KEY] = name
         path = _graded_path(self.course, submission)
-        for part in (path, path.parent, path.parent.parent):
-            if part.is_symlink():
-                raise CourseError(f"{part} is a symbolic link: remove it, nothing is written through it")
+        require_no_link(path)
         handed_in = timestamp(submission.path.parent)
         entered = self._patiently(lambda gradebook: self._enter(gradebook, submission, notebook, handed_in))
         if not entered.kept:

@@ -6,6 +6,7 @@ master; everything else of the submitted file is left behind.
 
 import ast
 import copy
+import errno
 import html
 import json
 import os
@@ -90,6 +91,8 @@ def read_submission(path: Path, limits: Limits) -> list[dict]:
     UnreadableError
         If it isn't a file of its own, is too large, or isn't a notebook.
     """
+    if any(folder.is_symlink() for folder in path.parents[:2]):
+        raise UnreadableError(f"{path.name} does not lie in a folder of its own: the folder is a link")
     notebook = _json(read_file(path, limits.submission_mb))
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
@@ -113,7 +116,9 @@ def read_file(path: Path, limit_mb: float) -> bytes:
     except FileNotFoundError as error:
         raise UnreadableError(f"there is no {path.name}: was it handed in under another name?") from error
     except OSError as error:
-        raise UnreadableError(f"{path.name} is not a file of its own, or can't be opened ({error.strerror})") from error
+        is_link = error.errno == errno.ELOOP
+        why = "is a link and no file of its own" if is_link else f"can't be opened ({error.strerror})"
+        raise UnreadableError(f"{path.name} {why}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UnreadableError(f"{path.name} is not a file")

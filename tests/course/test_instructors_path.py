@@ -16,6 +16,7 @@ from nbgrader.api import Gradebook
 
 from publishing.settings import ROOT
 
+pytestmark = pytest.mark.sandbox
 SCRIPTS = sysconfig.get_path("scripts")
 ASSIGNMENTS = ("ps1", "ps2", "ps3", "ps4", "ps5", "ps6", "ps7")
 ENDLESS = "    while True:\n        pass\n"

@@ -15,6 +15,7 @@ from grading.limits import Limits
 from grading.splicing import Answers, answer_cells, read_master, splice
 from publishing.settings import ROOT
 
+pytestmark = pytest.mark.sandbox
 PROBLEM_SETS = sorted(path.stem for path in ROOT.glob("solutions/ps*/ps*.ipynb"))
 START = """
 import importlib, json, sys, warnings

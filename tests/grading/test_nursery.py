@@ -16,6 +16,8 @@ from grading.limits import Limits
 from grading.nursery import ChildFailedError, Nursery
 from tests.grading.probing import PROBE, SECONDS, alive, inside, nursery_for, outside, started
 
+pytestmark = pytest.mark.sandbox
+
 ROOT = Path(__file__).parents[2]
 FOREVER = "import time\nwhile True: time.sleep(60)"
 

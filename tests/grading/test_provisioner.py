@@ -18,6 +18,8 @@ from grading.limits import Limits
 from grading.nursery import FIRST_DESCRIPTOR, ChildFailedError, Nursery
 from tests.grading.probing import SECONDS, alive
 
+pytestmark = pytest.mark.sandbox
+
 
 @pytest.fixture(scope="module")
 def nursery():

@@ -13,6 +13,8 @@ from grading.limits import Limits
 from grading.nursery import Nursery
 from tests.grading.probing import inside, nursery_for, outside, started
 
+pytestmark = pytest.mark.sandbox
+
 ROOT = Path(__file__).parents[2]
 SECRET = "a seed that nobody may know"
 

@@ -9,6 +9,7 @@ import pytest
 from grading import sandbox, seccomp
 from tests.grading.probing import inside, nursery_for, outside
 
+pytestmark = pytest.mark.sandbox
 # Calls that ask for no privilege, so that outside something else than the filter answers.
 UNPRIVILEGED = (
     "io_uring_enter",
@@ -63,6 +64,20 @@ result = [said, done.stdout]
 """
     assert inside(nursery, source) == [[1], "Seccomp:\t2\n"]
     assert outside(source)[1] != "Seccomp:\t2\n"
+
+
+def test_no_program_starts_where_that_is_forbidden(nursery):
+    source = """
+import os, subprocess, sys
+from grading import seccomp
+def started():
+    try:
+        return subprocess.run(["/bin/true"]).returncode
+    except PermissionError:
+        return "PermissionError"
+result = [started(), seccomp.forbid_programs(), started(), os.spawnv(os.P_WAIT, "/bin/true", ["true"])]
+"""
+    assert inside(nursery, source) == [0, None, "PermissionError", 127]
 
 
 def test_a_machine_whose_numbers_are_unknown_has_no_filter():

@@ -4,7 +4,9 @@ import json
 import os
 import socket
 import threading
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,10 +17,15 @@ from grading.course import Grader
 from grading.limits import Limits
 from grading.splicing import Answers, answer_cells, read_master, splice, splice_file
 from publishing.settings import ROOT
-from tests.grading.attacks.attacks import ATTACKS, Attack, marks_of
+from tests.grading.attacks.attack import Attack, marks_of
+from tests.grading.attacks.attacks import ATTACKS
+from tests.grading.courses import RIGHT
+from tests.grading.courses import master as tiny_master
 
 PROBLEM_SETS = sorted(path.stem for path in ROOT.glob("solutions/ps*/ps*.ipynb"))
-LIMITS = Limits(call_seconds=4, cell_seconds=6, memory_mb=1024, processes=40, temporary_mb=32, file_mb=16)
+SIDE_BY_SIDE = 3
+PATIENCE = 300  # seconds that one attack's outcome is waited for
+LIMITS = Limits(call_seconds=5, cell_seconds=8, memory_mb=1024, processes=40, temporary_mb=32, file_mb=16)
 EVERYWHERE = os.environ.get("ATTACKS") == "everywhere"
 
 
@@ -34,8 +41,32 @@ def cases():
 @pytest.fixture(scope="module")
 def grader_of():
     """Return what runs a problem set's notebooks; one for each problem set, and gone at the end."""
+    before, lock = ours(), threading.Lock()
     with ExitStack() as stack:
-        yield cache(lambda problem_set: stack.enter_context(Grader(master_of(problem_set), LIMITS, seed="20260901")))
+        made = cache(lambda problem_set: stack.enter_context(Grader(master_of(problem_set), LIMITS, seed="20260901")))
+
+        def grader(problem_set: str) -> Grader:
+            with lock:
+                return made(problem_set)
+
+        yield grader
+    assert alive(before) == []
+
+
+@pytest.fixture(scope="module")
+def outcome_of(request, grader_of, tmp_path_factory):
+    """Return what comes of an attack. All that are asked for are graded side by side, as in a batch."""
+
+    def outcome(problem_set: str, name: str):
+        grader, attack = grader_of(problem_set), ATTACKS[name]
+        path = attacked(attack, problem_set, tmp_path_factory.mktemp("submission"))
+        return grader.run(splice_file(path, grader.master, LIMITS))
+
+    asked = [item.callspec.params for item in request.session.items if item.originalname == "test_attack"]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        futures = {tuple(each.values()): pool.submit(outcome, **each) for each in asked}
+        yield lambda problem_set, name: futures[problem_set, name].result(PATIENCE)
+        pool.shutdown(cancel_futures=True)
 
 
 @cache
@@ -49,24 +80,60 @@ def solutions_of(problem_set):
 
 
 @cache
-def target_of(problem_set):
-    """Return the first function that no other answer calls."""
+def targets_of(problem_set):
+    """Return the functions that no other answer calls, in order."""
     solutions = solutions_of(problem_set)
-    return next(
+    return [
         name
         for name, cell in answer_cells(master_of(problem_set)).items()
         if cell.cell_type == "code" and not any(name in text for other, text in solutions.items() if other != name)
-    )
+    ]
+
+
+def target_of(problem_set: str, attack: Attack) -> str:
+    """Return the answer that an attack replaces: the first, or where it breaks its own kernel the last."""
+    return targets_of(problem_set)[-1 if attack.sabotage else 0]
+
+
+@cache
+def visible_calls(problem_set: str, name: str) -> int:
+    """Return how often the part of a test that students see calls a function."""
+    names, count = {}, 0
+
+    def counted(*arguments, **keywords):
+        nonlocal count
+        count += 1
+        return function(*arguments, **keywords)
+
+    for cell in master_of(problem_set).cells:
+        if cell.cell_type != "code" or "nbgrader" not in cell.metadata:
+            continue
+        if cell.metadata.nbgrader.grade_id == f"test_{name}":
+            function, names[name] = names[name], counted
+            exec(cell.source.split("### BEGIN HIDDEN TESTS")[0], names)
+            return count
+        if not cell.metadata.nbgrader.grade:
+            with suppress(SyntaxError):  # lines for the notebook alone
+                exec(cell.source, names)
+    raise LookupError(name)
+
+
+def filled(text: str, problem_set: str, name: str) -> str:
+    """Return an attack's text for one answer of a problem set."""
+    text = text.replace("{solution}", solutions_of(problem_set)[name])
+    if "{visible}" in text:
+        text = text.replace("{visible}", str(visible_calls(problem_set, name)))
+    return text.replace("{name}", name)
 
 
 def attacked(attack: Attack, problem_set: str, folder: Path) -> Path:
     """Write a submission: all answers are right, and the attack takes the target's place."""
-    name = target_of(problem_set)
+    name = target_of(problem_set, attack)
     notebook = json.loads((ROOT / "exercises" / problem_set / f"{problem_set}.ipynb").read_text())
     for cell in notebook["cells"]:
         grade_id = marks_of(cell).get("grade_id")
         if grade_id == name:
-            cell["source"] = (attack.code + attack.answer).replace("{name}", name)
+            cell["source"] = filled(attack.code + attack.answer, problem_set, name)
         elif grade_id in solutions_of(problem_set):
             cell["source"] = solutions_of(problem_set)[grade_id]
     for file, text in attack.files.items():
@@ -76,31 +143,37 @@ def attacked(attack: Attack, problem_set: str, folder: Path) -> Path:
     return path
 
 
-def ours() -> set[int]:
+def ours() -> set[psutil.Process]:
     """Return the processes that this one has started, and those that they have."""
-    return {process.pid for process in psutil.Process().children(recursive=True)}
+    return set(psutil.Process().children(recursive=True))
+
+
+def alive(before: set[psutil.Process]) -> list[psutil.Process]:
+    """Return the processes that have been started since, and are there to stay."""
+    return psutil.wait_procs(list(ours() - before), 30)[1]
+
+
+def left_behind() -> list[str]:
+    """Return what is on this machine of what attacks try to leave on it."""
+    lines = (" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
+    files = (path for place in ("/tmp", "/dev/shm", Path.home()) for path in Path(place).glob("left-behind*"))
+    return [line for line in (*lines, *map(str, files)) if "left-behind" in line]
 
 
 @pytest.mark.parametrize(("problem_set", "name"), cases())
-def test_attack(problem_set, name, grader_of, tmp_path):
-    grader = grader_of(problem_set)
-    before, attack = ours(), ATTACKS[name]
-    report = grader.run(splice_file(attacked(attack, problem_set, tmp_path), grader.master, LIMITS))
+def test_attack(problem_set, name, outcome_of):
+    report, attack = outcome_of(problem_set, name), ATTACKS[name]
     verdicts = {test: verdict["passed"] for test, verdict in report.tests.items()}
-    target = f"test_{target_of(problem_set)}"
-    assert verdicts[target] is not attack.lost
+    target = f"test_{target_of(problem_set, attack)}"
+    assert verdicts[target] is not attack.lost, report
     if not attack.sabotage:
-        assert all(passed for test, passed in verdicts.items() if test != target), report.remarks
-    _, left = psutil.wait_procs([psutil.Process(number) for number in ours() - before if psutil.pid_exists(number)], 10)
-    assert left == []
-    assert not any(
-        "left-behind" in " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
-    )
-    assert not Path("/tmp/left-behind").exists()
-    assert len(json.dumps(report.to_json())) < 2**21
-    told = " ".join(str(verdict.get("diagnosis")) for verdict in report.tests.values())
-    assert "found" not in told
-    assert "HIDDEN" not in told
+        assert all(passed for test, passed in verdicts.items() if test != target), report
+    if attack.said:
+        assert attack.said in report.tests[target]["diagnosis"]
+    told = json.dumps(report.to_json())
+    assert len(told) < 2**21
+    assert not [word for word in ("found", "stolen", "HIDDEN TESTS") if word in told], told
+    assert left_behind() == []
 
 
 @pytest.mark.parametrize("problem_set", PROBLEM_SETS)
@@ -162,18 +235,65 @@ def _accept(server: socket.socket, came: list[str]) -> None:
         connection.close()
 
 
-def test_answers_that_know_the_visible_test_by_heart(grader_of, tmp_path):
-    """Right as often as the visible test asks, then wrong."""
-    for problem_set in PROBLEM_SETS:
-        name = target_of(problem_set)
-        grader = grader_of(problem_set)
-        solution = solutions_of(problem_set)[name]
-        if solution.lstrip().startswith("class"):
-            continue
-        code = f"{solution}\n_right, _asked = {name}, 0\ndef {name}(*a, **k):\n    global _asked\n    _asked += 1\n"
-        code += "    return _right(*a, **k) if _asked <= 3 else 0.5\n"
-        report = grader.run(
-            splice_file(attacked(Attack("", code, answer=""), problem_set, tmp_path), grader.master, LIMITS)
-        )
-        verdict = report.tests[f"test_{name}"]
-        assert not verdict["passed"]
+LEFT = """import builtins, ctypes, os, socket, sys
+import attnlib, numpy, torch
+_places = [f"{place}/mark" for place in ("/tmp", "/dev/shm", os.path.expanduser("~"), attnlib.__path__[0], "/var/tmp")]
+_open = socket.socket(socket.AF_UNIX)
+def _left():
+    try:
+        _open.bind("\\0mark")
+    except OSError:
+        yield "a socket"
+    yield from filter(os.path.exists, _places)
+    yield from (each.__name__ for each in (builtins, numpy, torch, attnlib) if hasattr(each, "mark"))
+    if "mark" in sys.path or "mark" in os.environ or "mark" in sys.modules:
+        yield "settings"
+    if ctypes.CDLL(None).shmget(77, 4096, 0) >= 0:
+        yield "shared memory"
+"""
+WHAT_IS_LEFT = ("a socket", "/tmp/mark", "/dev/shm/mark", "builtins", "numpy", "torch", "attnlib", "settings")
+LEAVING = """for place in _places:
+    try:
+        open(place, "w").close()
+    except OSError:
+        pass
+ctypes.CDLL(None).shmget(77, 4096, 0o1666)
+_open.bind("\\0mark")
+_open.listen()
+for each in (builtins, numpy, torch, attnlib):
+    each.mark = True
+sys.path.append("mark")
+os.environ["mark"] = sys.modules["mark"] = "1"
+"""
+LOOKING = """_found = list(_left())
+if _found:
+    raise RuntimeError(_found)
+"""
+
+
+def test_nothing_is_left_for_the_next_submission(grader_of, tmp_path):
+    """One submission leaves whatever it can; the next one looks for it, and so does the first."""
+    grader, target = grader_of("ps1"), target_of("ps1", Attack(""))
+
+    def printed(*parts: str) -> str:
+        attack = Attack("", code="".join(parts), answer="{solution}", lost=False)
+        report = grader.run(splice_file(attacked(attack, "ps1", tmp_path), grader.master, LIMITS))
+        assert report.remarks == []
+        return json.dumps(report.outputs[target])
+
+    own = printed(LEFT, LEAVING, LOOKING)
+    assert [what for what in WHAT_IS_LEFT if what not in own] == []
+    assert printed(LEFT, LOOKING) == "[]"
+
+
+def test_a_test_that_asks_until_the_answer_says_so_comes_to_an_end():
+    """A million tiny calls are more than a test may make."""
+    master = tiny_master()
+    tests = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if cell.cell_type == "code"}
+    tests["test_double"].source = "while not double(1):\n    pass"
+    answers = RIGHT | {"double": "def double(x):\n    return 0"}
+    limits = replace(LIMITS, calls=2_000, call_seconds=30, cell_seconds=60)
+    with Grader(master, limits, seed="1") as grader:
+        report = grader.run(splice(master, Answers(answers)))
+    assert [verdict["passed"] for verdict in report.tests.values()] == [False, True, True]
+    assert "more than 2000 calls" in report.tests["test_double"]["diagnosis"]
