@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 from jaxtyping import config, install_import_hook
 
+import tests.typecheck  # noqa: F401 - the hook below refers to it by name
 from tests import requirements
 from tests.site.chromium import pytest_terminal_summary  # noqa: F401 - xdist does not load the conftest below
 

@@ -145,7 +145,8 @@ attack(
     "master, text master, or a graded notebook",
     answer=r"""import os, re
 def {name}(*a, **k):
-    for folder, _, files in os.walk("/"):
+    for folder, folders, files in (each for start in ("{root}", "/") for each in os.walk(start)):
+        folders[:] = [each for each in folders if each != "site-packages"]
         if folder.startswith(("/proc", "/sys", "/usr")):
             continue
         for file in files:

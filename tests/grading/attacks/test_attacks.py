@@ -120,7 +120,7 @@ def visible_calls(problem_set: str, name: str) -> int:
 
 def filled(text: str, problem_set: str, name: str) -> str:
     """Return an attack's text for one answer of a problem set."""
-    text = text.replace("{solution}", solutions_of(problem_set)[name])
+    text = text.replace("{solution}", solutions_of(problem_set)[name]).replace("{root}", str(ROOT))
     if "{visible}" in text:
         text = text.replace("{visible}", str(visible_calls(problem_set, name)))
     return text.replace("{name}", name)
