@@ -103,12 +103,15 @@ def _places(is_meant: Callable[[str], Any]) -> Iterator[tuple[Any, str, Any]]:
     torch = importlib.import_module("torch")
     modules = [module for name, module in list(sys.modules.items()) if f"{name}.".startswith("torch.")]
     classes = [*torch.Tensor.__mro__[:-1], type(torch._C._VariableFunctions)]
-    for owner in (*modules, *_inner(torch._C), *classes):
-        for name in list(getattr(owner, "__dict__", ())):
-            if is_meant(name) or (owner in (torch.jit, torch._C) and name in _COMPILERS):
-                thing = getattr(owner, name)
-                if callable(thing) and not isinstance(thing, ModuleType):
-                    yield owner, name, thing
+    owners = [owner for owner in (*modules, *_inner(torch._C), *classes) if hasattr(owner, "__dict__")]
+    # A name stands in many modules, and is looked at once.
+    meant = {name for name in set().union(*(vars(owner) for owner in owners)) if is_meant(name)}
+    for owner in owners:
+        wanted = meant | set(_COMPILERS) if owner in (torch.jit, torch._C) else meant
+        for name in wanted & vars(owner).keys():
+            thing = getattr(owner, name)
+            if callable(thing) and not isinstance(thing, ModuleType):
+                yield owner, name, thing
 
 
 def _inner(module: ModuleType) -> list[ModuleType]:

@@ -1,5 +1,6 @@
 """Each attack, in a problem set's format: no point that wasn't earned, no harm, and the next submission is graded."""
 
+import ast
 import json
 import os
 import socket
@@ -81,13 +82,15 @@ def solutions_of(problem_set):
 
 @cache
 def targets_of(problem_set):
-    """Return the functions that no other answer calls, in order."""
-    solutions = solutions_of(problem_set)
-    return [
-        name
-        for name, cell in answer_cells(master_of(problem_set)).items()
-        if cell.cell_type == "code" and not any(name in text for other, text in solutions.items() if other != name)
-    ]
+    """Return the functions that no other answer uses, in order."""
+    cells = {name: cell for name, cell in answer_cells(master_of(problem_set)).items() if cell.cell_type == "code"}
+    used = {
+        (node.id, name)
+        for name, cell in cells.items()
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Name)
+    }
+    return [name for name in cells if not any((name, other) in used for other in cells if other != name)]
 
 
 def target_of(problem_set: str, attack: Attack) -> str:
