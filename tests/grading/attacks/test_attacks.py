@@ -200,7 +200,7 @@ def test_no_network_and_no_socket_of_the_host(grader_of, tmp_path):
             threading.Thread(target=_accept, args=(server, came), daemon=True).start()
         reach = f"""import socket
 for family, place in [(socket.AF_INET, {tcp.getsockname()!r}), (socket.AF_UNIX, {abstract.getsockname()!r}),
-                      (socket.AF_UNIX, {named.getsockname()!r}), (socket.AF_INET, ("1.1.1.1", 53))]:
+                      (socket.AF_UNIX, {named.getsockname()!r})]:
     try:
         with socket.socket(family) as one:
             one.settimeout(1)
