@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import additive, attend, tatoeba, tatoeba_transformer
+from benchmarks import additive, attend, grading, tatoeba, tatoeba_transformer
 from benchmarks.measure import RESULTS, compare, peak_megabytes, rounded
 from benchmarks.tables import table
 
@@ -92,7 +92,11 @@ def test_a_failing_measurement_says_so(capfd):
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
 def test_the_tables_are_made_from_the_results(path):
-    reports = {"tatoeba-cpu": tatoeba.report, "tatoeba-transformer-cpu": tatoeba_transformer.report}
+    reports = {
+        "grading-cpu": grading.table,
+        "tatoeba-cpu": tatoeba.report,
+        "tatoeba-transformer-cpu": tatoeba_transformer.report,
+    }
     to_markdown = reports.get(path.stem, table)
     assert path.with_suffix(".md").read_text() == to_markdown(json.loads(path.read_text()))
 

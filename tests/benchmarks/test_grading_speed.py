@@ -1,4 +1,4 @@
-"""The recorded speed of grading: as large as it was asked for, and the table is that of the figures."""
+"""The recorded speed of grading is as large as it was asked for, and each command has its line."""
 
 import json
 
@@ -13,10 +13,6 @@ def test_a_batch_is_at_least_eight_times_as_fast_as_nbgrader_on_two_cores():
     seconds = RECORDED["seconds"]
     assert seconds["stock"] / seconds["batch"] >= 8
     assert seconds["batch again, nothing changed"] < seconds["batch"]
-
-
-def test_the_table_is_that_of_the_figures():
-    assert (RESULTS / "grading-cpu.md").read_text() == table(RECORDED)
 
 
 def test_the_table_has_each_command_with_its_ratio():
