@@ -55,7 +55,7 @@ book: $(INSTALLED) $(KEPT) _build/.pages ## build the site into _build/html, war
 	@echo "Built: $(CURDIR)/_build/html/index.html (make serve opens it)"
 
 test: book ## build the site, then run every test
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 serve: book ## serve the built site on http://127.0.0.1:8000 (or PORT=...)
 	@echo "The book is at http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"

@@ -61,7 +61,9 @@ def _add_autograde(parsers: argparse._SubParsersAction) -> None:
     parser = _add(parsers, "autograde", "grade the submissions of a problem set, side by side", commands.autograde)
     parser.add_argument("assignment", help="problem set, as ps1")
     parser.add_argument("--student", action="append", metavar="ID", help="only this one; may be given again")
-    parser.add_argument("--workers", type=_count, metavar="N", help="local processes (default: one for each core)")
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="how many at once here (default: one for each core)"
+    )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster, as tcp://host:8786")
     parser.add_argument("--force", action="store_true", help="run again what has not changed")
     parser.add_argument("--no-sandbox", action="store_true", help="run students' code with ALL YOUR RIGHTS")

@@ -5,12 +5,10 @@ Workers get text and give text: the spliced notebook in, the report out. They ne
 
 import logging
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import nbformat
 from dask.distributed import Client, LocalCluster, as_completed
@@ -18,7 +16,8 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from grading import sandbox
-from grading.course import Course, CourseError, Grader, Submission, course_seed
+from grading.course import Course, CourseError, Submission
+from grading.grader import Grader, KeptGrader, course_seed
 from grading.keeping import Kept, environment, key
 from grading.limits import Limits
 from grading.recording import Ledger, Recorded, recorded_key
@@ -37,6 +36,8 @@ class Summary:
     graded: dict[str, Recorded] = field(default_factory=dict)
     zero: dict[str, str] = field(default_factory=dict)
     """Those of whom nothing could be graded, with the reason."""
+    kept: dict[str, Recorded] = field(default_factory=dict)
+    """Those of whom an earlier submission counts, since it is better, by the course's policy; with what counts."""
     unchanged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Those that could not be run through, which is not their students' doing, with the error."""
@@ -45,7 +46,7 @@ class Summary:
     @property
     def by_hand(self) -> list[str]:
         """Those in whom something is left for a person to grade."""
-        return [student for student, recorded in self.graded.items() if recorded.needs_person]
+        return [student for student, recorded in (self.graded | self.kept).items() if recorded.needs_person]
 
 
 @dataclass
@@ -75,7 +76,7 @@ def grade_batch(
     students : names, or None
         None grades all of them.
     workers : int or None
-        Local processes; None is one for each core.
+        How many run at once on this machine; None is one for each core.
     scheduler : str or None
         Address of a Dask cluster, as ``tcp://host:8786``; None starts local workers.
     walls : bool
@@ -174,7 +175,9 @@ class _Writer:
             _log.debug("%s could not be recorded", student, exc_info=True)
             self.give_up(task, f"could not be recorded: {error}")
             return
-        if UNREADABLE in task.notebook.metadata:
+        if recorded.kept:
+            self.summary.kept[student] = recorded
+        elif UNREADABLE in task.notebook.metadata:
             self.summary.zero[student] = task.notebook.metadata[UNREADABLE]
         else:
             self.summary.graded[student] = recorded
@@ -232,7 +235,7 @@ def _client(workers: int, scheduler: str | None, tasks: int) -> Iterator[Client]
         with cluster, Client(cluster) as client:
             yield client
     finally:
-        _close_graders()
+        _kept_grader.close()
 
 
 def _require_same(client: Client, surroundings: dict[str, str]) -> None:
@@ -247,24 +250,14 @@ def _require_same(client: Client, surroundings: dict[str, str]) -> None:
             raise CourseError(f"the worker at {address} has {what}: install the same version of the course there")
 
 
-_graders: dict[Any, Grader] = {}
-_lock = threading.Lock()
+_kept_grader = KeptGrader()  # a worker is mostly asked for one problem set after the other
 
 
 def run_text(notebook: str, master: str, limits: dict, seed: str, walls: bool) -> dict:
     """Run a spliced notebook on a worker, text in and plain data out."""
-    with _lock:
-        name = (master, str(limits), seed, walls)
-        if name not in _graders:
-            _close_graders()
-            grader = Grader(nbformat.reads(master, as_version=4), Limits.from_json(limits), sandbox=walls, seed=seed)
-            _graders[name] = grader.__enter__()
-        grader = _graders[name]
-    return grader.run(nbformat.reads(notebook, as_version=4)).to_json()
 
+    def make() -> Grader:
+        return Grader(nbformat.reads(master, as_version=4), Limits.from_json(limits), sandbox=walls, seed=seed)
 
-def _close_graders() -> None:
-    """A worker is asked for one problem set after the other: what served the last one is in the way."""
-    for grader in _graders.values():
-        grader.__exit__(None, None, None)
-    _graders.clear()
+    with _kept_grader.use((master, str(limits), seed, walls), make) as grader:
+        return grader.run(nbformat.reads(notebook, as_version=4)).to_json()

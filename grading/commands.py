@@ -4,10 +4,10 @@ import argparse
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 
@@ -47,6 +47,11 @@ def describe(summary: Summary) -> list[str]:
     lines = [f"graded: {len(summary.graded)}"]
     if summary.unchanged:
         lines.append(f"unchanged since they were graded: {len(summary.unchanged)}")
+    if summary.kept:
+        lines.append(f"an earlier submission counts, since it is better: {len(summary.kept)}")
+        lines += [
+            f"  {student}: {each.score:g} of {each.max_score:g}" for student, each in sorted(summary.kept.items())
+        ]
     if summary.zero:
         lines.append(f"zero, since nothing could be graded: {len(summary.zero)}")
         lines += [f"  {student}: {reason}" for student, reason in sorted(summary.zero.items())]
@@ -138,12 +143,9 @@ def _gradebook(course: Course, assignments: list[str]) -> Iterator[Gradebook]:
         raise CourseError(f"there is no gradebook {url.database}: run `nbgrader generate_assignment` and grade first")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries cause some
-        with closing(Gradebook(course.directory.db_url, course.directory.course_id)) as gradebook:
+        with course.open_gradebook() as gradebook:
             policy = configured_policy(course.config)
             for assignment in assignments or [each.name for each in gradebook.assignments]:
-                try:
-                    update_penalties(gradebook, assignment, policy)
-                except MissingEntry as error:
-                    known = ", ".join(each.name for each in gradebook.assignments) or "none"
-                    raise CourseError(f"{assignment} is not in the gradebook; there are: {known}") from error
+                exports.find_assignment(gradebook, assignment)
+                update_penalties(gradebook, assignment, policy)
             yield gradebook

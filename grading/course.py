@@ -1,50 +1,25 @@
-"""A course, as nbgrader's configuration describes it: where masters and submissions lie, and what runs them."""
+"""A course, as nbgrader's configuration describes it: where masters, submissions and the gradebook lie."""
 
 import glob
-import os
 import re
-import shutil
-import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
 from grading.limits import Limits
-from grading.nursery import Nursery
-from grading.packages import PACKAGE, allowed_modules, copy_modules, package_directory
-from grading.provisioner import MODULES
-from grading.running import Job, Report, run
 from grading.splicing import read_file, read_master
 
 _TIMESTAMP_MB = 0.001
 _OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")  # nbgrader misreads an offset from UTC that stands apart
-_LOADED = (
-    *MODULES,
-    "array_api_compat.torch",
-    "jaxtyping",
-    "numpy",
-    "torch",
-    "torch._decomp.decompositions_for_jvp",  # what these hold is taken away where it isn't allowed: it must be there
-    "torch._refs",
-    "grading.forbidden",
-    "grading.guest",
-    "grading.testing",
-)
-SEED = "ATTNLIB_COURSE_SEED"
 TIMESTAMP = "timestamp.txt"
 """The file in which nbgrader's collectors write when something was handed in."""
-
-
-def course_seed() -> str:
-    """Return the seed of the hidden tests' inputs."""
-    return os.environ.get(SEED) or "0"
 
 
 class CourseError(Exception):
@@ -89,6 +64,10 @@ class Course:
         """Which submission counts when there is a new one: ``later`` (as by default) or ``better``."""
         return self.config.get("Resubmission", {}).get("policy", "later")
 
+    def open_gradebook(self) -> Gradebook:
+        """Open the gradebook, which is to be closed."""
+        return Gradebook(self.directory.db_url, self.directory.course_id)
+
     def path(self, step: str, student: str, assignment: str) -> Path:
         """Return the directory of a submission at one step: ``submitted``, ``autograded`` or ``feedback``."""
         return Path(self.directory.format_path(getattr(self.directory, f"{step}_directory"), student, assignment))
@@ -116,37 +95,3 @@ def timestamp(directory: Path) -> datetime | None:
         return parse_utc(_OFFSET.sub("", text))
     except (ValueError, OverflowError):  # UnreadableError is one of them
         return None
-
-
-class Grader:
-    """Runs notebooks of one problem set, one after the other or from several threads.
-
-    It is a context manager: at its end every process that it started is gone.
-    """
-
-    def __init__(self, master: NotebookNode, limits: Limits, *, sandbox: bool = True, seed: str | None = None):
-        self.master, self.limits, self.sandbox = master, limits, sandbox
-        self.seed = seed if seed is not None else course_seed()
-        self._stack = ExitStack()
-
-    def __enter__(self) -> "Grader":
-        with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grading-")))
-            visible = copy_modules(allowed_modules(self.master), scratch / "student")
-            shutil.copytree(
-                package_directory(), scratch / "tester" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__")
-            )
-            self.job = Job(self.limits, self.seed, (str(visible),), (str(scratch / "tester"),))
-            self.nursery = stack.enter_context(Nursery(self.limits, modules=_LOADED, sandbox=self.sandbox))
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def run(self, notebook: NotebookNode) -> Report:
-        """Run a spliced notebook."""
-        report = run(notebook, self.master, self.job, self.nursery)
-        if not self.sandbox:
-            report.remarks.append("Graded WITHOUT a sandbox: this code ran with the grader's own rights.")
-        return report

@@ -8,6 +8,7 @@ import ast
 import re
 
 from grading.limits import Limits
+from grading.parsing import parse
 
 BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 HIDDEN = "Passes the test that you see, but not the hidden ones, which use other inputs"
@@ -80,7 +81,7 @@ def known_mistakes(source: str) -> list[str]:
     >>> known_mistakes('check(x, mistakes={"Rows sum to 1 over the queries.": wrong})')
     ['Rows sum to 1 over the queries.']
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     literals = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return [
         text for text in dict.fromkeys(literals) if len(text.split()) >= 3 and text.rstrip().endswith((".", "?", "!"))

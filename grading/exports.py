@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedAssignment
+from nbgrader.api import Assignment, Gradebook, MissingEntry, Student, SubmittedAssignment
 
 from grading.course import CourseError
 from grading.sheets import Sheet, SheetError, number, plain, read_sheet, safe, write_sheet
@@ -104,14 +104,25 @@ def read_scores(gradebook: Gradebook, assignment: str) -> list[Score]:
     ExportError
         If the gradebook doesn't know the problem set.
     """
-    try:
-        points = gradebook.find_assignment(assignment).max_score
-    except MissingEntry as error:
-        known = ", ".join(each.name for each in gradebook.assignments) or "none"
-        raise ExportError(f"{assignment} is not in the gradebook; there are: {known}") from error
+    points = find_assignment(gradebook, assignment).max_score
     submissions = {each.student_id: each for each in gradebook.assignment_submissions(assignment)}
     students = sorted(gradebook.students, key=lambda student: student.id)
     return [_score(student, submissions.get(student.id), assignment, points) for student in students]
+
+
+def find_assignment(gradebook: Gradebook, assignment: str) -> Assignment:
+    """Return a problem set of the gradebook.
+
+    Raises
+    ------
+    ExportError
+        If the gradebook doesn't know it.
+    """
+    try:
+        return gradebook.find_assignment(assignment)
+    except MissingEntry as error:
+        known = ", ".join(each.name for each in gradebook.assignments) or "none"
+        raise ExportError(f"{assignment} is not in the gradebook; there are: {known}") from error
 
 
 def _score(student: Student, submission: SubmittedAssignment | None, assignment: str, points: float) -> Score:

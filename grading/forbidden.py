@@ -74,10 +74,11 @@ def take_away(names: list[str], modules: list[str]) -> int:
     if not names:
         return 0
     is_meant = re.compile("|".join(fnmatch.translate(name) for name in names)).match
-    found = list(_places(is_meant))
+    torch = importlib.import_module("torch")
+    found = list(_places(torch, is_meant))
     for owner, name, thing in found:
         _put(owner, name, _instead(name, thing))
-    _take_operators(is_meant)
+    _take_operators(torch, is_meant)
     return len(found)
 
 
@@ -98,9 +99,8 @@ def _take_modules(names: set[str]) -> None:
     sys.meta_path.insert(0, _Refusing(names))
 
 
-def _places(is_meant: Callable[[str], Any]) -> Iterator[tuple[Any, str, Any]]:
+def _places(torch: ModuleType, is_meant: Callable[[str], Any]) -> Iterator[tuple[Any, str, Any]]:
     """Yield where PyTorch keeps what is meant: module or class, name, and the thing itself."""
-    torch = importlib.import_module("torch")
     modules = [module for name, module in list(sys.modules.items()) if f"{name}.".startswith("torch.")]
     classes = [*torch.Tensor.__mro__[:-1], type(torch._C._VariableFunctions)]
     owners = [owner for owner in (*modules, *_inner(torch._C), *classes) if hasattr(owner, "__dict__")]
@@ -141,9 +141,8 @@ def _refuse(name: str) -> None:
     raise NotAllowedError(f"This problem set doesn't allow PyTorch's `{name}`: write it yourself.")
 
 
-def _take_operators(is_meant: Callable[[str], Any]) -> None:
+def _take_operators(torch: ModuleType, is_meant: Callable[[str], Any]) -> None:
     """Have the operators of ``torch.ops`` stay what they are, but for a call: much of PyTorch looks at them."""
-    torch = importlib.import_module("torch")
     for name in ("_jit_get_operation", "_get_operation_overload"):
         setattr(torch._C, name, _refusing(getattr(torch._C, name), is_meant))
     spaces = [space for space in vars(torch.ops).values() if isinstance(space, torch._ops._OpNamespace)]

@@ -4,7 +4,6 @@ An exporter reads the submitted file and hands on the spliced notebook. A prepro
 ``Execute``. All others of the list stay nbgrader's own.
 """
 
-import atexit
 import os
 import warnings
 from datetime import datetime
@@ -21,7 +20,8 @@ from traitlets import Bool
 from traitlets.config import Config
 
 from grading import sandbox
-from grading.course import TIMESTAMP, Course, Grader, timestamp
+from grading.course import TIMESTAMP, Course, timestamp
+from grading.grader import Grader, KeptGrader
 from grading.keeping import write_whole
 from grading.recording import require_no_link
 from grading.running import write
@@ -88,27 +88,16 @@ class RunInSandbox(NbGraderPreprocessor):
         if not self.sandbox:
             self.log.warning("NO SANDBOX: the code of this submission runs with all the rights that you have.")
         course = Course(self.parent.parent.coursedir, self.config)
-        report = _grader(course, resources["nbgrader"]["assignment"], self.sandbox).run(nb)
+        assignment, walls = resources["nbgrader"]["assignment"], self.sandbox
+
+        def make() -> Grader:
+            return Grader(course.master(assignment), course.limits, sandbox=walls)
+
+        with _kept_grader.use((str(course.root), assignment, walls), make) as grader:
+            report = grader.run(nb)
         for remark in report.remarks:
             self.log.warning(remark)
         return note(write(report, nb), report.remarks), resources
 
 
-_graders: dict[tuple, Grader] = {}
-
-
-def _grader(course: Course, assignment: str, walls: bool) -> Grader:
-    """Return what runs a problem set's notebooks, started once for all that one command grades."""
-    name = (str(course.root), assignment, walls)
-    if name not in _graders:
-        _close_graders()
-        grader = Grader(course.master(assignment), course.limits, sandbox=walls)
-        _graders[name] = grader.__enter__()
-    return _graders[name]
-
-
-@atexit.register
-def _close_graders() -> None:
-    for grader in _graders.values():
-        grader.__exit__(None, None, None)
-    _graders.clear()
+_kept_grader = KeptGrader()  # started once for all that one command grades

@@ -13,6 +13,8 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
+from grading.parsing import parse
+
 PACKAGE = "attnlib"
 
 
@@ -36,7 +38,7 @@ def allowed_modules(master: NotebookNode, package: Path | None = None) -> set[st
         name = waiting.pop()
         found.add(name)
         parents = {f"{parent}.__init__" for parent in _parents(name)}
-        waiting |= (parents | set(_imported(ast.parse(_file(package, name).read_text()), package))) - found
+        waiting |= (parents | set(_imported(parse(_file(package, name).read_text()), package))) - found
     return found
 
 
@@ -53,7 +55,7 @@ def copy_modules(names: set[str], target: Path, package: Path | None = None) -> 
 
 def _parsed(source: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        return parse(source)
     except SyntaxError:  # a line for IPython, as %pip
         return ast.Module(body=[], type_ignores=[])
 

@@ -149,8 +149,7 @@ class Ledger:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries cause some
             if self._gradebook is None:
-                directory = self.course.directory
-                self._gradebook = Gradebook(directory.db_url, directory.course_id)
+                self._gradebook = self.course.open_gradebook()
             yield self._gradebook
 
     def _enter(

@@ -22,6 +22,7 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets.config import Config
 
 from grading.limits import Limits
+from grading.parsing import parse
 from grading.safe_text import safe
 
 NOTES = "grading_notes"
@@ -75,7 +76,7 @@ def defined_names(master: NotebookNode) -> list[str]:
 
 
 def _top_level_names(source: str) -> Iterator[str]:
-    for statement in ast.parse(source).body:
+    for statement in parse(source).body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield statement.name
         elif isinstance(statement, ast.Assign | ast.AnnAssign):

@@ -19,7 +19,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade, is_solution
 
 from attnlib.plots import PALETTE, use_book_style
@@ -100,7 +99,7 @@ def collect(course: Course, assignment: str) -> Statistics:
     CourseError
         If the gradebook doesn't know the problem set, or its master is missing.
     """
-    with Gradebook(course.directory.db_url, course.directory.course_id) as gradebook:
+    with course.open_gradebook() as gradebook:
         scores = [score for score in read_scores(gradebook, assignment) if score.submitted]
         points = gradebook.find_assignment(assignment).max_score
     try:

@@ -18,21 +18,45 @@ NOTEBOOKS = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("exercises/ps*/*.ipyn
 BARE = ["numpy", "torch", "matplotlib", "ipython"]
 
 # Runs the cells of a notebook one after another, as a front end does, and stops at the first error. When the time is
-# over, it runs no more of a cell than its imports: what a bare machine lacks shows there, and the same code runs to
-# its end whenever the book is built.
+# over, it breaks off the cell, and runs no more of the others than their imports: what a bare machine lacks shows
+# there, and the same code runs to its end whenever the book is built.
 RUNNER = """
-import ast, json, sys, time
+import ast, json, signal, sys
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
-end = time.monotonic() + float(sys.argv[2])
+class TimeIsOver(BaseException):
+    pass
+def stop(number, frame):
+    if left:
+        raise TimeIsOver
+signal.signal(signal.SIGALRM, stop)
 def imports(cell):
     body = ast.parse(shell.transform_cell(cell)).body
     return "\\n".join(ast.unparse(one) for one in body if isinstance(one, (ast.Import, ast.ImportFrom)))
+left = float(sys.argv[2])
 for cell in json.load(open(sys.argv[1])):
-    cell = cell if time.monotonic() < end else imports(cell)
-    shell.run_cell(cell, store_history=True).raise_error()
+    if left:
+        signal.setitimer(signal.ITIMER_REAL, left)
+        result = shell.run_cell(cell, store_history=True)
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    if not left:
+        result = shell.run_cell(imports(cell), store_history=True)
+    result.raise_error()
 """
-SECONDS = 20
+SECONDS = 6
+
+# Imports whatever a package imports anywhere, in functions too.
+IMPORTER = """
+import ast, importlib, pathlib
+import attnlib
+sources = list(pathlib.Path(attnlib.__file__).parent.rglob("*.py"))
+for source in sources:
+    for node in ast.walk(ast.parse(source.read_text())):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        for name in [node.module] if isinstance(node, ast.ImportFrom) else names:
+            importlib.import_module(name)
+            print(name)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +92,7 @@ def installed_python(bare_python, repository, tmp_path_factory):
     """Run the first cell of a chapter on the bare machine; return its interpreter."""
     before = versions(bare_python)
     first = nbformat.read(NOTEBOOKS[0], as_version=4).cells[0].source
-    run_cells(bare_python, [with_address(first, repository)], tmp_path_factory.mktemp("first"))
+    run_cells(bare_python, [with_address(first, repository)], tmp_path_factory.mktemp("first"), seconds=600)
     after = versions(bare_python)
     assert "attnlib" in after
     assert {name: after[name] for name in before} == before, "the first cell changed what was there"
@@ -86,11 +110,28 @@ def test_does_nothing_where_attnlib_is(installed_python, tmp_path):
     assert outcome.stdout + outcome.stderr == "", "pip was called"
 
 
+def test_what_attnlib_imports_anywhere_is_there(installed_python, tmp_path):
+    imported = set(run(installed_python, "-c", IMPORTER, cwd=tmp_path).stdout.split())
+    assert {"torch", "sacrebleu", "matplotlib_inline.backend_inline", "attnlib.transformer"} <= imported
+
+
 def test_after_its_time_a_notebook_only_imports(installed_python, tmp_path):
-    outcome = run_cells(installed_python, ["print('ran')", "import math\nprint('ran on')"], tmp_path, seconds=0)
-    assert "ran" not in outcome.stdout
-    with pytest.raises(subprocess.CalledProcessError):
-        run_cells(installed_python, ["import nothing_of_that_name"], tmp_path, seconds=0)
+    cells = ["print('ran')", "import time\ntime.sleep(60)\nprint('ran on')", "import math\nprint('ran on')"]
+    outcome = run_cells(installed_python, cells, tmp_path, seconds=1)
+    assert "ran\n" in outcome.stdout
+    assert "ran on\n" not in outcome.stdout
+    for more in (["import nothing_of_that_name"], ["print('never ran')\nimport nothing_of_that_name"]):
+        with pytest.raises(subprocess.CalledProcessError) as failure:
+            run_cells(installed_python, cells + more, tmp_path, seconds=1)
+        assert "No module named 'nothing_of_that_name'" in failure.value.stdout + failure.value.stderr
+        assert "never ran\n" not in failure.value.stdout
+
+
+def test_before_its_time_is_over_a_notebook_stops_at_an_error(installed_python, tmp_path):
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        run_cells(installed_python, ["1 / 0", "print('ran on')"], tmp_path)
+    assert "ZeroDivisionError" in failure.value.stdout + failure.value.stderr
+    assert "ran on\n" not in failure.value.stdout
 
 
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.parent.name == "book"], ids=lambda path: path.stem)

@@ -135,6 +135,7 @@ def graded(course):
     return course, expected
 
 
+@pytest.mark.parametrize("course", ["ps1"], indirect=True)  # the others: tests/book, tests/exercises
 def test_master_passes_its_own_tests(course):
     said = course.nbgrader("validate", f"solutions/{course.assignment}/{course.assignment}.ipynb")
     assert "Success! Your notebook passes all the tests." in said
@@ -159,6 +160,7 @@ def test_zip_file_of_a_learning_management_system_is_sorted(course):
     assert all(path.read_bytes() == release.read_bytes() for path in collected)
 
 
+@pytest.mark.parametrize("course", ["ps1"], indirect=True)  # the same for all
 def test_untouched_release_fails_every_question(course):
     said = course.nbgrader("validate", str(course.release.relative_to(course.root)))
     assert f"VALIDATION FAILED ON {len(course.points)} CELL(S)" in said.upper()
@@ -184,6 +186,15 @@ def test_unsolved_cells_say_what_to_write(course):
 
 def test_every_submission_gets_its_score(graded):
     course, expected = graded
+    with course.gradebook() as gradebook:
+        submissions = gradebook.assignment_submissions(course.assignment)
+        assert {each.student_id: each.score for each in submissions} == expected
+        assert {each.max_score for each in submissions} == {sum(course.points.values())}
+
+
+@pytest.mark.parametrize("course", ["ps1"], indirect=True)  # the same for all
+def test_scores_are_exported(graded):
+    course, expected = graded
     rows = course.exported_scores()
     assert {student: float(row["score"]) for student, row in rows.items()} == expected
     assert {float(row["max_score"]) for row in rows.values()} == {sum(course.points.values())}
@@ -199,8 +210,9 @@ def test_written_question_waits_for_a_reader_and_then_counts(graded):
         grade.manual_score = full - 1
         grade.needs_manual_grade = False
         gradebook.db.commit()
-        assert not gradebook.find_submission(course.assignment, "perfect").needs_manual_grade
-    assert float(course.exported_scores()["perfect"]["score"]) == expected["perfect"] + full - 1
+        submission = gradebook.find_submission(course.assignment, "perfect")
+        assert not submission.needs_manual_grade
+        assert submission.score == expected["perfect"] + full - 1
 
 
 def feedback(course, student):
@@ -208,6 +220,7 @@ def feedback(course, student):
     return page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("course", ["ps1"], indirect=True)  # the same for all
 def test_feedback_shows_points_and_diagnosis(graded):
     course, _ = graded
     course.nbgrader("generate_feedback", course.assignment, "--student", "empty")

@@ -15,12 +15,12 @@ import nbformat
 from dask.distributed import LocalCluster
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from nbgrader.api import Comment, Grade, Gradebook, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import PyFileConfigLoader
 
-import grading.course
+import grading.grader
 from grading import batches
 from grading.course import Course
 
@@ -195,20 +195,15 @@ def hand_in_broken(course: Course) -> dict[str, str]:
     return {student: reason for student, (_, reason) in contents.items()} | others | {"renamed": name, "nothing": name}
 
 
-def open_gradebook(course: Course) -> Gradebook:
-    """Return the gradebook of a course."""
-    return Gradebook(course.directory.db_url, course.directory.course_id)
-
-
 def scores(course: Course) -> dict[str, float]:
     """Return what the gradebook has for each student who handed in, before late penalties."""
-    with open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         return {each.student.id: each.score for each in gradebook.assignment_submissions(PROBLEMS)}
 
 
 def rows(course: Course) -> dict[str, int]:
     """Return how many rows the gradebook has of what a submission adds to."""
-    with open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         tables = (Student, SubmittedAssignment, SubmittedNotebook, Grade, Comment)
         return {table.__name__: gradebook.db.query(table).count() for table in tables}
 
@@ -222,12 +217,12 @@ def rows_for(students: int) -> dict[str, int]:
 @contextmanager
 def workers() -> Iterator[str]:
     """Dask workers that are threads of this process, by their address. What they start has no torch: that is faster."""
-    loaded = tuple(module for module in grading.course._LOADED if "torch" not in module)
+    loaded = tuple(module for module in grading.grader._LOADED if "torch" not in module)
     with (
-        patch.object(grading.course, "_LOADED", loaded),
+        patch.object(grading.grader, "_LOADED", loaded),
         LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **PAGES) as cluster,
     ):
         try:
             yield cluster.scheduler_address
         finally:
-            batches._close_graders()
+            batches._kept_grader.close()

@@ -58,7 +58,7 @@ def make_course(root: Path, *, assignments: tuple[str, ...] = ("ps1",)) -> Cours
 
 def open_gradebook(course: Course) -> Gradebook:
     """Return the gradebook of a course."""
-    return Gradebook(course.directory.db_url, course.directory.course_id)
+    return course.open_gradebook()
 
 
 @cache

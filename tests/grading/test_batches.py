@@ -22,7 +22,9 @@ from nbformat import NotebookNode
 from grading import batches, recording, running
 from grading.__main__ import main
 from grading.batches import grade_batch
-from grading.course import SEED, Course, CourseError
+from grading.commands import describe
+from grading.course import Course, CourseError
+from grading.grader import SEED
 from grading.keeping import Kept, environment
 from tests.grading import courses
 from tests.grading.courses import MAXIMUM, PAGES, PROBLEMS, RIGHT, WRITTEN
@@ -172,7 +174,7 @@ def test_a_gradebook_that_does_not_know_the_problem_set_or_its_points(course, gr
     nbformat.write(master, path)
     with pytest.raises(CourseError, match="another version of ps1: run `nbgrader generate_assignment ps1` first"):
         grade()
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         gradebook.remove_assignment(PROBLEMS)
     with pytest.raises(CourseError, match="does not know ps1: run `nbgrader generate_assignment ps1` first"):
         grade()
@@ -200,6 +202,25 @@ def test_what_is_wrong_is_one_clear_line(course, monkeypatch, capfd, arguments, 
 
 
 # What is done again
+
+
+def test_under_the_better_policy_a_worse_submission_is_said_to_be_one(course, grade):
+    courses.configure(course, "c.Resubmission.policy = 'better'")
+    write(course, "ada", "bob", "eve")
+    assert points(grade()) == dict.fromkeys(["ada", "bob", "eve"], AUTOMATIC)
+    write(course, "ada", answers=WRONG)
+    courses.hand_in(course, "bob", "this is no notebook")
+    for _ in range(2):
+        summary = grade()
+        assert {student: each.score for student, each in summary.kept.items()} == {"ada": AUTOMATIC, "bob": AUTOMATIC}
+        assert (summary.graded, summary.zero, summary.unchanged) == ({}, {}, ["eve"])
+        assert sorted(summary.by_hand) == ["ada", "bob"]
+        said = describe(summary)
+        assert "an earlier submission counts, since it is better: 2" in said
+        assert f"  ada: {AUTOMATIC:g} of {MAXIMUM:g}" in said
+    assert courses.scores(course) == dict.fromkeys(["ada", "bob", "eve"], AUTOMATIC)
+    write(course, "ada")
+    assert grade().kept.keys() == {"bob"}
 
 
 def test_unchanged_submissions_are_not_run_again(course, grade, runs):
@@ -262,7 +283,7 @@ def test_what_a_result_depends_on_has_it_run_again(course, grade, runs, monkeypa
 def test_what_a_person_gave_stays(course, grade):
     write(course, "ada")
     assert grade().by_hand == ["ada"]
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         grades = {grade.name: grade for grade in gradebook.find_submission(PROBLEMS, "ada").notebooks[0].grades}
         grades[WRITTEN].manual_score, grades[WRITTEN].needs_manual_grade = 1.5, False
         grades["test_total"].manual_score, grades["test_total"].extra_credit = 1.0, 0.25
@@ -272,7 +293,7 @@ def test_what_a_person_gave_stays(course, grade):
     assert courses.scores(course) == {"ada": AUTOMATIC - 1.0 + 0.25 + 1.5}
     grade(force=True)
     assert courses.scores(course) == {"ada": AUTOMATIC - 1.0 + 0.25 + 1.5}
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         assert gradebook.find_comment(WRITTEN, PROBLEMS, PROBLEMS, "ada").comment == "Well put."
         assert gradebook.find_submission(PROBLEMS, "ada").needs_manual_grade  # a person looks at it again
 

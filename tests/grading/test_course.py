@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from grading.course import SEED, TIMESTAMP, Course, course_seed, timestamp
+from grading.course import TIMESTAMP, Course, timestamp
+from grading.grader import SEED
 from grading.limits import Limits
 from tests.grading import courses
 from tests.grading.courses import PROBLEMS
@@ -59,15 +60,6 @@ def test_submissions_are_the_folders_of_students(course):
     assert [each.student for each in found] == sorted([*names, "nothing"])
     assert {each.path.name for each in found} == {"ps1.ipynb"}
     assert [each.student for each in found if each.path.is_file()] == sorted(names)
-
-
-def test_the_seed_is_that_of_the_environment(monkeypatch):
-    monkeypatch.setenv(SEED, "4711")
-    assert course_seed() == "4711"
-    monkeypatch.setenv(SEED, "")
-    assert course_seed() == "0"
-    monkeypatch.delenv(SEED)
-    assert course_seed() == "0"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 import torch
 
-from grading.course import Grader
 from grading.forbidden import not_allowed
+from grading.grader import Grader
 from grading.limits import Limits
 from grading.splicing import Answers, answer_cells, read_master, splice
 from publishing.settings import ROOT

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import nbformat
 import pytest
 
-import grading.course
+import grading.grader
 from grading import nbgrader_plugin, sandbox
 from grading.__main__ import main
 from grading.course import TIMESTAMP, Course
@@ -29,10 +29,10 @@ def course(tmp_path_factory, tmp_path):
 @pytest.fixture(scope="module", autouse=True)
 def loaded():
     """Load no torch, which is faster, and end what the commands started."""
-    loaded = tuple(module for module in grading.course._LOADED if "torch" not in module)
-    with patch.object(grading.course, "_LOADED", loaded):
+    loaded = tuple(module for module in grading.grader._LOADED if "torch" not in module)
+    with patch.object(grading.grader, "_LOADED", loaded):
         yield
-    nbgrader_plugin._close_graders()
+    nbgrader_plugin._kept_grader.close()
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def without_bubblewrap(monkeypatch, tmp_path):
     sandbox.require.cache_clear()
 
 
-def autograde(course):
+def autograde(course, force=False):
     """Do what ``nbgrader autograde ps1`` does; return whether it did, and what it said."""
     with courses.nbgrader(courses.open_course(course.root)) as api:
-        done = api.autograde(PROBLEMS, "*", force=False)
+        done = api.autograde(PROBLEMS, "*", force=force)
     return done["success"], done["log"]
 
 
@@ -96,6 +96,19 @@ def test_what_is_no_notebook_is_a_zero_and_the_others_are_graded(course):
     assert "this is no notebook" in graded(course, "ada").cells[0].source
 
 
+def test_what_is_no_file_where_the_graded_notebook_belongs_holds_up_nobody(course):
+    courses.hand_in(course, "ada")
+    courses.hand_in(course, "bob")
+    path = course.path("autograded", "ada", PROBLEMS) / f"{PROBLEMS}.ipynb"
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    assert autograde(course)[0]
+    assert courses.scores(course) == {"bob": AUTOMATIC}  # what is there already is graded, as nbgrader sees it
+    assert autograde(course, force=True)[0]
+    assert courses.scores(course) == {"ada": AUTOMATIC, "bob": AUTOMATIC}
+    assert graded(course, "ada").cells
+
+
 def test_a_later_submission_is_graded_again_and_the_same_one_is_not(course, monkeypatch):
     stamp = courses.folder(course, "ada") / TIMESTAMP
     courses.hand_in(course, "ada", RIGHT | {"total": "total = None"})
@@ -108,8 +121,19 @@ def test_a_later_submission_is_graded_again_and_the_same_one_is_not(course, monk
     stamp.write_text(f"{NOON + timedelta(hours=1)} UTC")
     assert autograde(course)[0]
     assert courses.scores(course) == {"ada": AUTOMATIC}
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         assert gradebook.find_submission(PROBLEMS, "ada").timestamp == NOON + timedelta(hours=1)
+
+
+def test_nbgrader_takes_the_later_submission_whatever_the_policy(course):
+    """As the instructors' page says: only batches keep the better one."""
+    course = courses.configure(course, "c.Resubmission.policy = 'better'")
+    stamp = courses.folder(course, "ada") / TIMESTAMP
+    for hour, (answers, score) in enumerate([(RIGHT, AUTOMATIC), ({}, 0.0)]):
+        courses.hand_in(course, "ada", answers)
+        stamp.write_text(f"{NOON + timedelta(hours=hour)} UTC")
+        assert autograde(course)[0]
+        assert courses.scores(course) == {"ada": score}
 
 
 def test_without_a_sandbox_it_is_loud_and_the_feedback_says_so(course):

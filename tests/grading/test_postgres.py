@@ -89,7 +89,7 @@ def course(server, tmp_path_factory):
         "c.LatePolicy.rate = 50",
     )
     courses.generate(course)
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         gradebook.update_or_create_assignment(PROBLEMS, duedate=f"{DUE} UTC")
     courses.hand_in(course, "ada")
     courses.hand_in(course, "Žofie", RIGHT | {"longest": "def longest(words):\n    return None"})
@@ -114,7 +114,7 @@ def test_a_batch_is_recorded(graded):
     assert summary.by_hand == ["late"]
     assert courses.scores(course) == expected | {"cut": 0.0, "late": AUTOMATIC}
     assert courses.rows(course) == courses.rows_for(4)
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         assert gradebook.engine.dialect.name == "postgresql"
 
 
@@ -140,7 +140,7 @@ def test_nbgrader_autograde_gives_the_same(graded, cluster):
 
 def test_scores_leave_it_and_are_counted(graded, tmp_path):
     course, _ = graded
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         scores = {score.student: score.score for score in read_scores(gradebook, PROBLEMS)}
         assert scores == {"ada": AUTOMATIC, "Žofie": AUTOMATIC - 3.0, "late": AUTOMATIC / 2, "cut": 0.0}
         assert "Žofie" in write_csv(gradebook, tmp_path / "grades.csv", [PROBLEMS]).read_text(encoding="utf-8-sig")
@@ -156,7 +156,7 @@ def test_scores_leave_it_and_are_counted(graded, tmp_path):
 
 def test_what_a_person_gave_counts_in_the_late_penalty(graded):
     course, _ = graded
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         grade = gradebook.find_grade(WRITTEN, PROBLEMS, PROBLEMS, "late")
         grade.manual_score, grade.needs_manual_grade = 2.0, False
         gradebook.db.commit()

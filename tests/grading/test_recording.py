@@ -56,7 +56,7 @@ def graded(course, student):
 
 def late_course(course, *lines):
     """Return the course with a deadline and half of the score lost for each day after it."""
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         gradebook.update_or_create_assignment(PROBLEMS, duedate=f"{DUE} UTC")
     return courses.configure(
         course,
@@ -100,7 +100,7 @@ def test_what_is_remarked_is_on_top_of_the_graded_notebook(course, ledger):
 
 def test_a_text_that_was_not_written_waits_for_nobody(course, ledger):
     assert not record(ledger, submission(course, "ada")).needs_person
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         assert gradebook.find_comment(WRITTEN, PROBLEMS, PROBLEMS, "ada").auto_comment == "No response."
         assert gradebook.find_grade(WRITTEN, PROBLEMS, PROBLEMS, "ada").auto_score == 0
 
@@ -224,7 +224,7 @@ def test_a_late_submission_loses_what_the_policy_says(course):
         assert record(ledger, late, "test_total").score == (AUTOMATIC - 2.0) / 2
         assert record(ledger, early).score == AUTOMATIC
         assert record(ledger, late).score == AUTOMATIC / 2  # worked out from the new score
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         assert gradebook.find_submission(PROBLEMS, "late").late_submission_penalty == AUTOMATIC / 2
         assert gradebook.find_submission(PROBLEMS, "late").timestamp == DUE + timedelta(minutes=1)
         assert gradebook.find_submission(PROBLEMS, "early").late_submission_penalty == 0
@@ -240,7 +240,7 @@ def test_a_timestamp_that_is_none_counts_as_no_timestamp(course, ledger, content
     path = submitted.path.parent / TIMESTAMP
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert record(ledger, submitted).score == AUTOMATIC
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         assert gradebook.find_submission(PROBLEMS, "ada").timestamp is None
 
 
@@ -279,7 +279,7 @@ def test_the_better_one_is_the_one_that_is_better_after_the_late_penalty(course)
         stamp(submitted, DUE + timedelta(hours=1))
         second = record(ledger, submitted, name="second")
     assert (second.score, second.kept) == (AUTOMATIC - 2.0, True)
-    with courses.open_gradebook(course) as gradebook:
+    with course.open_gradebook() as gradebook:
         whole = gradebook.find_submission(PROBLEMS, "ada")
         assert (whole.score, whole.late_submission_penalty) == (AUTOMATIC - 2.0, 0.0)
         assert whole.timestamp == DUE - timedelta(days=1)

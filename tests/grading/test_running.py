@@ -5,9 +5,9 @@ from unittest.mock import patch
 import psutil
 import pytest
 
-import grading.course
+import grading.grader
 from grading import running
-from grading.course import Grader
+from grading.grader import Grader
 from grading.limits import Limits
 from grading.running import Report, write
 from grading.splicing import Answers, splice, splice_nothing
@@ -24,8 +24,8 @@ HANG = "while True:\n        pass"
 @pytest.fixture(scope="module")
 def grader():
     """What runs notebooks of the tiny problem set; no torch is loaded, which is faster."""
-    loaded = tuple(module for module in grading.course._LOADED if "torch" not in module)
-    with patch.object(grading.course, "_LOADED", loaded), Grader(courses.master(), LIMITS, seed="1") as grader:
+    loaded = tuple(module for module in grading.grader._LOADED if "torch" not in module)
+    with patch.object(grading.grader, "_LOADED", loaded), Grader(courses.master(), LIMITS, seed="1") as grader:
         yield grader
 
 
@@ -180,7 +180,7 @@ def test_a_tester_that_is_gone_is_no_verdict(run, monkeypatch):
 
 def test_what_is_run_without_walls_says_so(grader):
     loaded = ("grading.guest", "grading.testing")
-    with patch.object(grading.course, "_LOADED", loaded), Grader(courses.master(), LIMITS, sandbox=False) as bare:
+    with patch.object(grading.grader, "_LOADED", loaded), Grader(courses.master(), LIMITS, sandbox=False) as bare:
         report = bare.run(splice(bare.master, Answers(RIGHT)))
     assert passed(report) == [True, True, True]
     assert report.remarks == ["Graded WITHOUT a sandbox: this code ran with the grader's own rights."]

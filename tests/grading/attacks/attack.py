@@ -35,6 +35,14 @@ class Attack:
     """Files that lie beside the notebook."""
 
 
+class Attacks(dict[str, Attack]):
+    """Attacks by name."""
+
+    def add(self, name: str, tries: str, **parts: object) -> None:
+        """Add an attack."""
+        self[name] = Attack(tries, **parts)
+
+
 def marks_of(cell: dict) -> dict:
     """Return nbgrader's marks of a cell."""
     return cell["metadata"].get("nbgrader", {})

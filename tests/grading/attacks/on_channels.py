@@ -1,13 +1,9 @@
 """Attacks on the channel over which the tests ask for answers."""
 
-from tests.grading.attacks.attack import Attack
+from tests.grading.attacks.attack import Attacks
 
-ATTACKS: dict[str, Attack] = {}
-
-
-def attack(name: str, tries: str, **parts: object) -> None:
-    """Add an attack."""
-    ATTACKS[name] = Attack(tries, **parts)
+ATTACKS = Attacks()
+attack = ATTACKS.add
 
 
 attack(

@@ -1,13 +1,9 @@
 """Attacks on the kernel: ends of all kinds, and none."""
 
-from tests.grading.attacks.attack import WRONG, Attack
+from tests.grading.attacks.attack import WRONG, Attacks
 
-ATTACKS: dict[str, Attack] = {}
-
-
-def attack(name: str, tries: str, **parts: object) -> None:
-    """Add an attack."""
-    ATTACKS[name] = Attack(tries, **parts)
+ATTACKS = Attacks()
+attack = ATTACKS.add
 
 
 attack("sys.exit", "an end that is no error", code="import sys\nsys.exit(0)\n")

@@ -1,13 +1,9 @@
 """Attacks on the machine: what there is of it, and who else is on it."""
 
-from tests.grading.attacks.attack import Attack
+from tests.grading.attacks.attack import Attacks
 
-ATTACKS: dict[str, Attack] = {}
-
-
-def attack(name: str, tries: str, **parts: object) -> None:
-    """Add an attack."""
-    ATTACKS[name] = Attack(tries, **parts)
+ATTACKS = Attacks()
+attack = ATTACKS.add
 
 
 attack("a fork bomb", "all processes", code="import os\nwhile True:\n    try: os.fork()\n    except OSError: pass\n")

@@ -3,14 +3,10 @@
 import json
 from collections.abc import Callable
 
-from tests.grading.attacks.attack import Attack, marks_of
+from tests.grading.attacks.attack import Attacks, marks_of
 
-ATTACKS: dict[str, Attack] = {}
-
-
-def attack(name: str, tries: str, **parts: object) -> None:
-    """Add an attack."""
-    ATTACKS[name] = Attack(tries, **parts)
+ATTACKS = Attacks()
+attack = ATTACKS.add
 
 
 def _each_test(do: Callable[[dict], None]) -> Callable[[dict, str], dict]:

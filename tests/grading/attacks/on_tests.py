@@ -1,14 +1,19 @@
 """Attacks on the tests, in the process that they are believed to run in."""
 
 from grading.diagnosis import HIDDEN
-from tests.grading.attacks.attack import Attack
+from tests.grading.attacks.attack import Attacks
 
-ATTACKS: dict[str, Attack] = {}
-
-
-def attack(name: str, tries: str, **parts: object) -> None:
-    """Add an attack."""
-    ATTACKS[name] = Attack(tries, **parts)
+ATTACKS = Attacks()
+attack = ATTACKS.add
+AFTER_THE_VISIBLE = """{solution}
+_right, _asked = {name}, 0
+def {name}(*a, **k):
+    global _asked
+    _asked += 1
+    if _asked <= {visible}:
+        return _right(*a, **k)
+"""
+"""An answer that is right as long as the visible test asks; what it does then is still to be said."""
 
 
 attack(
@@ -220,14 +225,8 @@ attack(
     "inputs are told by an error",
     "the inputs of hidden tests, in the feedback",
     said=HIDDEN,
-    answer="""{solution}
-_right, _asked = {name}, 0
-def {name}(*a, **k):
-    global _asked
-    _asked += 1
-    if _asked <= {visible}:
-        return _right(*a, **k)
-    print("stolen", a)
+    answer=AFTER_THE_VISIBLE
+    + """    print("stolen", a)
     raise AssertionError(f"stolen {a!r} {k!r}. This is a sentence of the answer's own.")
 """,
 )
@@ -235,23 +234,11 @@ attack(
     "inputs are told by the answer",
     "the inputs of hidden tests, in the feedback",
     said=HIDDEN,
-    answer="""{solution}
-_right, _asked = {name}, 0
-def {name}(*a, **k):
-    global _asked
-    _asked += 1
-    return _right(*a, **k) if _asked <= {visible} else f"stolen {a!r} {k!r}"
-""",
+    answer=AFTER_THE_VISIBLE + "    return f'stolen {a!r} {k!r}'\n",
 )
 attack(
     "the visible test is known by heart",
     "points of a hidden test, by the inputs of the visible one",
     said=HIDDEN,
-    answer="""{solution}
-_right, _asked = {name}, 0
-def {name}(*a, **k):
-    global _asked
-    _asked += 1
-    return _right(*a, **k) if _asked <= {visible} else 0.5
-""",
+    answer=AFTER_THE_VISIBLE + "    return 0.5\n",
 )

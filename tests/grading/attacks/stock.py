@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 
-from grading.course import Grader
+from grading.grader import Grader
 from grading.running import Report
 from grading.splicing import splice_file
 from publishing.settings import ROOT
@@ -241,7 +241,7 @@ def _ours_of_files(base: Path) -> dict[str, str]:
         _prepare(course.root, name, attack)
         courses.type_in(course, "grading", "autograde", PROBLEMS)
         courses.type_in(course, "nbgrader", "generate_feedback", PROBLEMS)
-        with courses.open_gradebook(course) as gradebook:
+        with course.open_gradebook() as gradebook:
             scores = {
                 each.student.id: {grade.name: grade.score for grade in each.notebooks[0].grades}
                 for each in gradebook.assignment_submissions(PROBLEMS)

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from grading.course import Grader
+from grading.grader import Grader
 from grading.limits import Limits
+from grading.parsing import parse
 from grading.splicing import Answers, answer_cells, read_master, splice, splice_file
 from publishing.settings import ROOT
 from tests.grading.attacks.attack import Attack, marks_of
@@ -42,7 +43,7 @@ def cases():
 @pytest.fixture(scope="module")
 def grader_of():
     """Return what runs a problem set's notebooks; one for each problem set, and gone at the end."""
-    before, lock = ours(), threading.Lock()
+    before, lock = started(), threading.Lock()
     with ExitStack() as stack:
         made = cache(lambda problem_set: stack.enter_context(Grader(master_of(problem_set), LIMITS, seed="20260901")))
 
@@ -88,7 +89,7 @@ def targets_of(problem_set):
     used = {
         (node.id, name)
         for name, cell in cells.items()
-        for node in ast.walk(ast.parse(cell.source))
+        for node in ast.walk(parse(cell.source))
         if isinstance(node, ast.Name)
     }
     return [name for name in cells if not any((name, other) in used for other in cells if other != name)]
@@ -147,14 +148,18 @@ def attacked(attack: Attack, problem_set: str, folder: Path) -> Path:
     return path
 
 
-def ours() -> set[psutil.Process]:
-    """Return the processes that this one has started, and those that they have."""
-    return set(psutil.Process().children(recursive=True))
+def started() -> set[psutil.Process]:
+    """Return the processes that this one has started itself: a browser of other tests may be among them."""
+    return set(psutil.Process().children())
 
 
 def alive(before: set[psutil.Process]) -> list[psutil.Process]:
-    """Return the processes that have been started since, and are there to stay."""
-    return psutil.wait_procs(list(ours() - before), 30)[1]
+    """Return the processes that have been started since, by this one or by those, and are there to stay."""
+    found = started() - before
+    for root in list(found):
+        with suppress(psutil.NoSuchProcess):
+            found |= set(root.children(recursive=True))
+    return psutil.wait_procs(list(found), 30)[1]
 
 
 def left_behind() -> list[str]:
