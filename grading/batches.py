@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import nbformat
-from dask.distributed import Client, LocalCluster, as_completed
+from dask.distributed import Client, Future, LocalCluster, as_completed
 from nbformat import NotebookNode
 from tqdm import tqdm
 
@@ -202,10 +202,17 @@ def _outcomes(
             for task in tasks
         }
         for future in as_completed(list(futures)):
-            task = futures.pop(future)
-            error = future.exception()
-            yield task, Report.from_json(future.result()) if error is None else f"{type(error).__name__}: {error}"
+            yield futures.pop(future), _outcome(future, surroundings)
             future.release()
+
+
+def _outcome(future: Future, surroundings: dict[str, str]) -> Report | str:
+    error = future.exception()
+    if error is not None:
+        return f"{type(error).__name__}: {error}"
+    told = future.result()
+    different = _differences(told["environment"], surroundings)
+    return f"was run by a worker with {different}" if different else Report.from_json(told["report"])
 
 
 def _cores() -> int:
@@ -239,25 +246,34 @@ def _client(workers: int, scheduler: str | None, tasks: int) -> Iterator[Client]
 
 
 def _require_same(client: Client, surroundings: dict[str, str]) -> None:
-    """See that the workers run the same code as this program: their results are kept under its name."""
+    """See that the workers run the same code as this program: their results are kept under its name.
+
+    Those that join later are seen by what they return.
+    """
     found = client.run(environment)
     if not found:
         raise CourseError("no worker has joined the cluster: start one with `dask worker ADDRESS`")
     for address, theirs in found.items():
-        different = [name for name in surroundings if theirs.get(name) != surroundings[name]]
+        different = _differences(theirs, surroundings)
         if different:
-            what = ", ".join(f"{name} {theirs.get(name)} and not {surroundings[name]}" for name in different)
-            raise CourseError(f"the worker at {address} has {what}: install the same version of the course there")
+            raise CourseError(f"the worker at {address} has {different}")
+
+
+def _differences(theirs: dict[str, str], ours: dict[str, str]) -> str:
+    """Return what is not the same, and what to do about it; nothing where all is."""
+    different = [f"{name} {theirs.get(name)} and not {ours[name]}" for name in ours if theirs.get(name) != ours[name]]
+    return f"{', '.join(different)}: install the same version of the course there" if different else ""
 
 
 _kept_grader = KeptGrader()  # a worker is mostly asked for one problem set after the other
 
 
 def run_text(notebook: str, master: str, limits: dict, seed: str, walls: bool) -> dict:
-    """Run a spliced notebook on a worker, text in and plain data out."""
+    """Run a spliced notebook on a worker: text in, and plain data out, with what the worker runs it with."""
 
     def make() -> Grader:
         return Grader(nbformat.reads(master, as_version=4), Limits.from_json(limits), sandbox=walls, seed=seed)
 
     with _kept_grader.use((master, str(limits), seed, walls), make) as grader:
-        return grader.run(nbformat.reads(notebook, as_version=4)).to_json()
+        report = grader.run(nbformat.reads(notebook, as_version=4))
+    return {"report": report.to_json(), "environment": environment()}

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
 
+import dask
 import nbformat
 import psutil
 import pytest
@@ -396,6 +397,37 @@ def test_workers_with_another_version_of_the_code_are_refused(course, grade, mon
     with pytest.raises(CourseError, match=r"has torch 2\.4\.1 and not 2\.5\.0: install the same version"):
         grade()
     assert runs == []
+
+
+def test_what_a_worker_with_another_version_runs_does_not_count(course, grade, monkeypatch):
+    """One that joins while a batch is on its way."""
+    courses.hand_in(course, "ada")
+    run, ours = batches.Grader.run, environment()
+
+    def elsewhere(self, notebook):
+        monkeypatch.setattr(batches, "environment", lambda: ours | {"torch": "2.4.1"})
+        return run(self, notebook)
+
+    monkeypatch.setattr(batches.Grader, "run", elsewhere)
+    summary = grade()
+    assert (summary.graded, list(summary.failed)) == ({}, ["ada"])
+    said = f"was run by a worker with torch 2.4.1 and not {ours['torch']}: install the same version of the course there"
+    assert summary.failed["ada"] == said
+    assert courses.scores(course) == {}
+    assert not list((course.root / ".grading").rglob("*.json"))
+
+
+def test_a_submission_whose_workers_die_is_left_to_a_person(course, monkeypatch):
+    courses.hand_in(course, "ada")
+    monkeypatch.setattr(batches, "run_text", lambda *work: os._exit(1))
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=1, threads_per_worker=1, **PAGES, silence_logs=50) as cluster,
+    ):
+        summary = grade_batch(course, PROBLEMS, scheduler=cluster.scheduler_address, progress=False)
+    assert (summary.graded, summary.zero, list(summary.failed)) == ({}, {}, ["ada"])
+    assert "KilledWorker" in summary.failed["ada"]
+    assert courses.scores(course) == {}
 
 
 def test_a_cluster_without_workers_is_refused(course):
