@@ -11,6 +11,8 @@ INSTALLED := .venv/.installed
 # The programs of .venv, for those that call each other by name, but not for the target that makes .venv.
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# IPython goes where this leads, and it may lead to another environment, activated in the shell that called make.
+unexport VIRTUAL_ENV
 # The site is built small, whatever the machine; the outputs of another scale are kept apart.
 export ATTNLIB_SCALE ?= small
 KEPT := _build/.jupyter_cache/.fresh-$(ATTNLIB_SCALE)-$(words $(wildcard attnlib/*.py attnlib/*/*.py))

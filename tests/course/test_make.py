@@ -38,6 +38,13 @@ def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+def test_another_environment_that_is_active_is_not_passed_on(checkout, monkeypatch):
+    """IPython would take its packages from there."""
+    monkeypatch.setenv("VIRTUAL_ENV", "/elsewhere")
+    said = make(checkout, "--eval", 'say: ; @echo "where: [$${VIRTUAL_ENV:-}]"', "say")
+    assert said.stdout == "where: []\n", said.stderr
+
+
 def fake_python(checkout: Path, change: str) -> Path:
     path = checkout / "python-of-the-machine"
     path.write_text(FAKE_PYTHON.format(python=sys.executable, change=change))
